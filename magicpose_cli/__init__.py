@@ -1,0 +1,1 @@
+"""magicpose: animate the person in a photo with the motion of a video (MagicPose, ICML 2024)."""

@@ -1,0 +1,1 @@
+"""Pose tracks and a reference photo to what the network sees."""

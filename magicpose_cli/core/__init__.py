@@ -1,0 +1,1 @@
+"""The shared words of the project: values, errors, progress. Imports nothing of magicpose."""

@@ -1,0 +1,42 @@
+"""``Clip``: frames decoded lazily, with exact timing and where their sound is."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class SoundSource:
+    """A stretch of a file's sound: from ``start`` seconds (on the file's own clock) for ``duration`` seconds."""
+
+    path: Path
+    start: Fraction
+    duration: Fraction
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video as the rest of magicpose sees it: upright, square pixels, constant rate.
+
+    ``frames()`` starts a fresh pass and yields RGB uint8 (height, width, 3) arrays one by one; nothing is kept.
+    ``frame_count`` is exact where known before decoding, an estimate where ``exact_count`` is False.
+    ``sound`` is None for a silent clip. ``notes`` are sentences for the user (what was converted on the way).
+    """
+
+    path: Path
+    width: int
+    height: int
+    fps: Fraction
+    frame_count: int
+    frames: Callable[[], Iterator[np.ndarray]]
+    exact_count: bool = True
+    sound: SoundSource | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def duration(self) -> Fraction:
+        """Seconds."""
+        return self.frame_count / self.fps

@@ -1,0 +1,62 @@
+"""``Framing``: one crop + scale + pad from an image to the model's canvas, and its inverse."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Framing:
+    """The map from a source image (pixels) to a canvas of ``width`` × ``height`` pixels.
+
+    The box (left, top, box_width, box_height) of the source, which may be cropped from it and never leaves it,
+    is scaled by one factor for both axes (nothing is squeezed) and placed at (pad_left, pad_top) of the canvas.
+    ``x_canvas = (x_source - left) * scale + pad_left``. Coordinates are of pixel corners: 0 is the image's edge.
+    """
+
+    source_width: int
+    source_height: int
+    left: float
+    top: float
+    box_width: float
+    box_height: float
+    scale: float
+    pad_left: float
+    pad_top: float
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.scale <= 0 or min(self.box_width, self.box_height, self.width, self.height) <= 0:
+            raise ValueError(f"a framing needs a positive scale and sizes: {self}")
+
+    @property
+    def offset(self) -> tuple[float, float]:
+        """Canvas position of the source's corner (0, 0): ``x_canvas = x_source * scale + offset``."""
+        return self.pad_left - self.left * self.scale, self.pad_top - self.top * self.scale
+
+    @property
+    def crops(self) -> bool:
+        """True where part of the source lies outside the box."""
+        return self.box_width < self.source_width - 1e-6 or self.box_height < self.source_height - 1e-6
+
+    @property
+    def pads(self) -> bool:
+        """True where part of the canvas lies outside the scaled box."""
+        return self.box_width * self.scale < self.width - 0.5 or self.box_height * self.scale < self.height - 0.5
+
+    def to_canvas(self, points: np.ndarray) -> np.ndarray:
+        """(…, 2) source pixels → canvas pixels."""
+        return np.asarray(points) * self.scale + np.asarray(self.offset)
+
+    def to_source(self, points: np.ndarray) -> np.ndarray:
+        """(…, 2) canvas pixels → source pixels: the inverse of ``to_canvas``."""
+        return (np.asarray(points) - np.asarray(self.offset)) / self.scale
+
+    @property
+    def content_box(self) -> tuple[int, int, int, int]:
+        """The part of the canvas that shows source: left, top, right, bottom in whole canvas pixels."""
+        left, top = round(self.pad_left), round(self.pad_top)
+        right = min(self.width, round(self.pad_left + self.box_width * self.scale))
+        bottom = min(self.height, round(self.pad_top + self.box_height * self.scale))
+        return left, top, right, bottom

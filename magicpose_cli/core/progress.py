@@ -1,0 +1,35 @@
+"""How rooms tell of long work, without knowing who listens."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Advance(Protocol):
+    """Says that ``steps`` more units are done; ``detail`` is a short word to show beside (a loss, a rate)."""
+
+    def __call__(self, steps: int = 1, detail: str = "") -> None: ...
+
+
+class Progress(Protocol):
+    """What a room calls. ``cli/console.py`` draws it; ``SILENT`` drops it."""
+
+    def stage(self, name: str, total: int | None, unit: str = "frame") -> AbstractContextManager[Advance]:
+        """Work of ``total`` units (None: unknown), named for the user; yields the advance function."""
+        ...
+
+    def note(self, message: str) -> None:
+        """One plain sentence for the user (data, never markup)."""
+        ...
+
+
+class _Silent:
+    @contextmanager
+    def stage(self, name: str, total: int | None, unit: str = "frame") -> Iterator[Advance]:
+        yield lambda steps=1, detail="": None
+
+    def note(self, message: str) -> None:
+        pass
+
+
+SILENT: Progress = _Silent()

@@ -1,0 +1,1 @@
+"""Finished results to scores and tables. Never generates media of its own."""

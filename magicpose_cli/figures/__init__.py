@@ -1,0 +1,1 @@
+"""Synthetic people with exact keypoints: training data, demo media, ground truth for tests."""

@@ -1,0 +1,1 @@
+"""Frames to one person's pose track, and pose folders on disk."""

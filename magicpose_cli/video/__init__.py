@@ -1,0 +1,1 @@
+"""Files to frames and back, with sound, rate and rotation (PyAV; imageio for image formats)."""

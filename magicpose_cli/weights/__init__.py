@@ -1,0 +1,1 @@
+"""A name in weights.toml to a verified path on disk."""
