@@ -1,166 +1,222 @@
-"""The LDM layout of UNet, ControlNet and VAE, name by name, as the diffusers classes call the same tensors.
+"""A released MagicPose checkpoint, one LDM-style state dict, → a model folder in the diffusers layout.
 
-LDM numbers a UNet's blocks in one running list (``input_blocks.N``, ``output_blocks.N``), diffusers nests them by
-resolution (``down_blocks.L.resnets.I``). The maps are worked out from a diffusers model's config, so they hold for
-SD 1.5 and for any smaller model of the same build. Names on both sides come without a component's prefix
-(``model.diffusion_model.`` and the like).
+The file's networks by their prefix: the denoiser, the appearance model (a UNet without its output layers), the pose
+ControlNet, the VAE and CLIP's text model. Every tensor is mapped one to one or known to be unused; anything else is
+an error that names it. Checkpoints of the first training stage, and plain SD 1.5 ones, lack networks: the pose
+ControlNet then comes from a file of its own, and the appearance model starts as a copy of the denoiser, as published.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from __future__ import annotations
 
-# (module in the LDM layout, module in the diffusers layout)
-_Pairs = Iterator[tuple[str, str]]
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-_RESNET = {
-    "in_layers.0": "norm1",
-    "in_layers.2": "conv1",
-    "emb_layers.1": "time_emb_proj",
-    "out_layers.0": "norm2",
-    "out_layers.3": "conv2",
-    "skip_connection": "conv_shortcut",
-}
-_VAE_RESNET = {"norm1": "norm1", "conv1": "conv1", "norm2": "norm2", "conv2": "conv2", "nin_shortcut": "conv_shortcut"}
-_VAE_ATTENTION = {"norm": "group_norm", "q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0"}
-_TIME = {"time_embed.0": "time_embedding.linear_1", "time_embed.2": "time_embedding.linear_2"}
-_WITHOUT_BIAS = ("to_q", "to_k", "to_v")
+import torch
+
+from magicpose_cli.core.errors import InputError, IntegrityError
+from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.diffusion.checkpoints.animatediff import motion_component
+from magicpose_cli.diffusion.checkpoints.components import (
+    Component,
+    Source,
+    check,
+    new_folder,
+    to_dtype,
+    write,
+    write_json,
+)
+from magicpose_cli.diffusion.checkpoints.controlnet_ldm import controlnet_component
+from magicpose_cli.diffusion.checkpoints.ldm_keys import controlnet_key_map, unet_key_map, vae_key_map
+from magicpose_cli.diffusion.checkpoints.safe_load import load_tensors
+from magicpose_cli.diffusion.checkpoints.sd15_config import TOKENIZER_LENGTH, ModelConfigs, empty_module
+
+__all__ = ["Converted", "controlnet_key_map", "convert_magicpose", "known_unused", "unet_key_map", "vae_key_map"]
+
+DENOISER, VAE = "model.diffusion_model.", "first_stage_model."
+APPEARANCE, POSE, STAGE_ONE = "appearance_control_model.", "pose_control_model.", "control_model."
+TEXT = "cond_stage_model.transformer.text_model."
+
+# Buffers that follow from the schedule's betas, or belong to training. Dropped.
+_SCHEDULE = frozenset({
+    "betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod", "sqrt_one_minus_alphas_cumprod",
+    "log_one_minus_alphas_cumprod", "sqrt_recip_alphas_cumprod", "sqrt_recipm1_alphas_cumprod",
+    "posterior_variance", "posterior_log_variance_clipped", "posterior_mean_coef1", "posterior_mean_coef2",
+    "lvlb_weights", "logvar", "scale_factor", "model_ema.decay", "model_ema.num_updates",
+})  # fmt: skip
+_POSITIONS = TEXT + "embeddings.position_ids"
+# The appearance model was built with a ControlNet's image encoder that it never calls.
+_UNUSED_ENCODER = frozenset(f"input_hint_block.{i}.{part}" for i in range(0, 15, 2) for part in ("weight", "bias"))
 
 
-def unet_key_map(config: Mapping[str, Any]) -> dict[str, str]:
-    """LDM tensor name → ``UNet2DConditionModel`` tensor name.
+@dataclass(frozen=True)
+class Converted:
+    """What was written: ``kind`` is ``magicpose``, ``controlnet`` or ``motion``; ``notes`` are for the user."""
 
-    ``config`` is the diffusers model's own (``unet.config`` or its JSON): ``block_out_channels``,
-    ``layers_per_block``, the block types and ``transformer_layers_per_block`` are read.
+    kind: str
+    folder: Path
+    notes: tuple[str, ...] = ()
+
+
+def known_unused(name: str) -> bool:
+    """True for a tensor of a full checkpoint that no module needs."""
+    if name in _SCHEDULE or name == _POSITIONS:
+        return True
+    return any(name.startswith(p) and name.removeprefix(p) in _UNUSED_ENCODER for p in (APPEARANCE, STAGE_ONE))
+
+
+def convert_magicpose(
+    checkpoint: Path | str | Mapping[str, torch.Tensor],
+    out: Path | str,
+    *,
+    tokenizer: Path | str,
+    controlnet: Path | str | None = None,
+    motion_module: Path | str | None = None,
+    dtype: str = "float16",
+    overwrite: bool = False,
+    configs: ModelConfigs | None = None,
+    progress: Progress = SILENT,
+) -> Converted:
+    """Write the model folder ``out``, which ``MagicPosePipeline.from_pretrained`` reads.
+
+    ``checkpoint`` is a file, or its tensors by name. ``tokenizer`` is a folder with CLIP's ``vocab.json`` and
+    ``merges.txt``. ``controlnet`` is a ControlNet file that replaces the checkpoint's pose ControlNet, or stands in
+    where it has none; ``motion_module`` an AnimateDiff file that becomes the folder's ``motion_adapter``.
+    ``configs`` gives the sizes (default: SD 1.5). The folder appears whole or not at all.
+
+    Raises IntegrityError (damaged, incomplete, or a tensor with no place, named), OutputError, DiskFullError,
+    InputError, UsageError.
     """
-    modules = dict(_down_half(config))
-    modules.update(_up_half(config))
-    modules.update({"out.0": "conv_norm_out", "out.2": "conv_out"})
-    return _with_parameters(modules)
+    out, target, configs = Path(out), to_dtype(dtype), configs or ModelConfigs()
+    tensors = dict(checkpoint) if isinstance(checkpoint, Mapping) else load_tensors(checkpoint)
+    title = "the checkpoint" if isinstance(checkpoint, Mapping) else str(checkpoint)
+    tokenizer_files = _tokenizer_files(Path(tokenizer))
+    notes: list[str] = []
+
+    components = _checkpoint_components(tensors, configs, title, bool(controlnet), notes)
+    if controlnet is not None:
+        components.append(controlnet_component(controlnet, "pose_controlnet", configs.controlnet))
+    if motion_module is not None:
+        components.append(motion_component(motion_module, "motion_adapter"))
+    for component in components:
+        check(component)
+
+    size = sum(component.value_count for component in components) * target.itemsize
+    total = sum(len(component.sources) for component in components)
+    with new_folder(out, size, overwrite) as folder, progress.stage("convert", total, "tensor") as advance:
+        for component in components:
+            write(component, folder / component.folder, target, advance)
+        _write_tokenizer(folder / "tokenizer", *tokenizer_files)
+        _write_scheduler(folder / "scheduler", configs)
+        _write_index(folder, components, configs)
+    return Converted("magicpose", out, tuple(notes))
 
 
-def controlnet_key_map(config: Mapping[str, Any]) -> dict[str, str]:
-    """LDM (ControlNet v1.1) tensor name → ``ControlNetModel`` tensor name; ``config`` as for ``unet_key_map``.
+def _checkpoint_components(
+    tensors: Mapping[str, torch.Tensor], configs: ModelConfigs, title: str, own_controlnet: bool, notes: list[str]
+) -> list[Component]:
+    """The networks inside the file, each with its sources; every tensor is spoken for."""
+    unet_names = unet_key_map(configs.unet)
+    controlnet_names = controlnet_key_map(configs.controlnet)
+    text = empty_module("text_encoder", configs.text_encoder)
+    inside = text.state_dict()
+    # transformers dropped the level "text_model" from the module's own names at 5.x; the files keep it
+    level = "text_model." if any(name.startswith("text_model.") for name in inside) else ""
+    text_names = {name.removeprefix(level): name for name in inside}
 
-    ``conditioning_embedding_out_channels`` is read too. ``input_hint_block`` counts its activations, so its
-    convolutions have the even numbers; LDM has one ``zero_convs`` for each input block, diffusers likewise.
-    """
-    modules = dict(_down_half(config))
-    inputs = [name for name in modules if name.startswith("input_blocks.")]
-    for block in range(1 + max(int(name.split(".")[1]) for name in inputs)):
-        modules[f"zero_convs.{block}.0"] = f"controlnet_down_blocks.{block}"
-    modules["middle_block_out.0"] = "controlnet_mid_block"
+    appearance, pose = APPEARANCE, POSE
+    if STAGE_ONE + "zero_convs.0.0.weight" in tensors:
+        pose = STAGE_ONE
+    elif any(name.startswith(STAGE_ONE) for name in tensors):
+        appearance = STAGE_ONE
 
-    inner = 2 * (len(config["conditioning_embedding_out_channels"]) - 1)
-    modules["input_hint_block.0"] = "controlnet_cond_embedding.conv_in"
-    for block in range(inner):
-        modules[f"input_hint_block.{2 * (block + 1)}"] = f"controlnet_cond_embedding.blocks.{block}"
-    modules[f"input_hint_block.{2 * (inner + 1)}"] = "controlnet_cond_embedding.conv_out"
-    return _with_parameters(modules)
+    found = {
+        "unet": _sources(tensors, DENOISER, unet_names),
+        "appearance_unet": _sources(tensors, appearance, unet_names),
+        "pose_controlnet": _sources(tensors, pose, controlnet_names),
+        "vae": _sources(tensors, VAE, vae_key_map(configs.vae)),
+        "text_encoder": _sources(tensors, TEXT, text_names),
+    }
+    used = {source.name for sources in found.values() for source in sources.values()}
+    for name in tensors:
+        if name not in used and not known_unused(name):
+            raise IntegrityError(
+                f"{title}: the tensor '{name[:200]}' has no place in MagicPose",
+                "give the released checkpoint (model_state-*.th), or one of SD 1.5's architecture",
+            )
 
-
-def vae_key_map(config: Mapping[str, Any]) -> dict[str, str]:
-    """LDM tensor name → ``AutoencoderKL`` tensor name.
-
-    The attention's ``q``, ``k``, ``v`` and ``proj_out`` are 1 × 1 convolutions in LDM and linear layers in
-    diffusers: the same values, (out, in, 1, 1) there and (out, in) here.
-    """
-    channels, layers = tuple(config["block_out_channels"]), config["layers_per_block"]
-    modules = {"encoder.conv_in": "encoder.conv_in", "quant_conv": "quant_conv", "post_quant_conv": "post_quant_conv"}
-    modules["decoder.conv_in"] = "decoder.conv_in"
-    for side in ("encoder", "decoder"):
-        for ldm, ours in (("block_1", "resnets.0"), ("block_2", "resnets.1")):
-            modules.update(_block(_VAE_RESNET, f"{side}.mid.{ldm}", f"{side}.mid_block.{ours}", shortcut=False))
-        modules.update(_block(_VAE_ATTENTION, f"{side}.mid.attn_1", f"{side}.mid_block.attentions.0"))
-        modules.update({f"{side}.norm_out": f"{side}.conv_norm_out", f"{side}.conv_out": f"{side}.conv_out"})
-
-    last = len(channels) - 1
-    width = channels[0]
-    for level, out in enumerate(channels):
-        for i in range(layers):
-            ldm, ours = f"encoder.down.{level}.block.{i}", f"encoder.down_blocks.{level}.resnets.{i}"
-            modules.update(_block(_VAE_RESNET, ldm, ours, shortcut=width != out))
-            width = out
-        if level < last:
-            ours = f"encoder.down_blocks.{level}.downsamplers.0.conv"
-            modules[f"encoder.down.{level}.downsample.conv"] = ours
-
-    width = channels[-1]
-    for step, out in enumerate(reversed(channels)):  # LDM numbers the decoder's levels by resolution, not by order
-        level = last - step
-        for i in range(layers + 1):
-            ldm, ours = f"decoder.up.{level}.block.{i}", f"decoder.up_blocks.{step}.resnets.{i}"
-            modules.update(_block(_VAE_RESNET, ldm, ours, shortcut=width != out))
-            width = out
-        if level > 0:
-            modules[f"decoder.up.{level}.upsample.conv"] = f"decoder.up_blocks.{step}.upsamplers.0.conv"
-    return _with_parameters(modules)
-
-
-def _down_half(config: Mapping[str, Any]) -> _Pairs:
-    """Time embedding, down blocks and middle block: what UNet and ControlNet share."""
-    channels, layers = tuple(config["block_out_channels"]), config["layers_per_block"]
-    yield from _TIME.items()
-    yield "input_blocks.0.0", "conv_in"
-    block, width = 1, channels[0]
-    for level, (out, kind) in enumerate(zip(channels, config["down_block_types"], strict=True)):
-        for i in range(layers):
-            ours = f"down_blocks.{level}.resnets.{i}"
-            yield from _block(_RESNET, f"input_blocks.{block}.0", ours, shortcut=width != out)
-            if _has_attention(kind):
-                yield from _transformer(config, f"input_blocks.{block}.1", f"down_blocks.{level}.attentions.{i}")
-            block, width = block + 1, out
-        if level < len(channels) - 1:
-            yield f"input_blocks.{block}.0.op", f"down_blocks.{level}.downsamplers.0.conv"
-            block += 1
-    yield from _block(_RESNET, "middle_block.0", "mid_block.resnets.0", shortcut=False)
-    yield from _transformer(config, "middle_block.1", "mid_block.attentions.0")
-    yield from _block(_RESNET, "middle_block.2", "mid_block.resnets.1", shortcut=False)
+    unet = empty_module("unet", configs.unet)
+    if not found["appearance_unet"]:
+        found["appearance_unet"] = found["unet"]
+        notes.append("the appearance model starts as a copy of the denoiser: it has to be trained")
+    elif not any(name.startswith("conv_out") for name in found["appearance_unet"]):
+        # Its output is thrown away, so it was trained without these layers; the stock class wants them.
+        for name in ("conv_norm_out.weight", "conv_norm_out.bias", "conv_out.weight", "conv_out.bias"):
+            found["appearance_unet"][name] = Source(name, torch.zeros(unet.state_dict()[name].shape))
+    if own_controlnet:
+        if found["pose_controlnet"]:
+            notes.append("the checkpoint's own pose ControlNet was left out for the one given")
+        del found["pose_controlnet"]
+    elif not found["pose_controlnet"]:
+        raise IntegrityError(f"{title} has no pose ControlNet", "add one: --controlnet control_v11p_sd15_openpose.pth")
+    modules = {
+        "unet": unet,
+        "appearance_unet": unet,
+        "pose_controlnet": empty_module("controlnet", configs.controlnet),
+        "vae": empty_module("vae", configs.vae),
+        "text_encoder": text,
+    }
+    return [
+        Component(name, modules[name], sources, "text_model." if name == "text_encoder" and not level else "")
+        for name, sources in found.items()
+    ]
 
 
-def _up_half(config: Mapping[str, Any]) -> _Pairs:
-    channels, layers = tuple(config["block_out_channels"]), config["layers_per_block"]
-    skips = [channels[0]]  # widths in the order in which the down path stores them
-    for level, out in enumerate(channels):
-        skips += [out] * (layers + (level < len(channels) - 1))
-    block, width = 0, channels[-1]
-    for level, (out, kind) in enumerate(zip(reversed(channels), config["up_block_types"], strict=True)):
-        for i in range(layers + 1):
-            ours = f"up_blocks.{level}.resnets.{i}"
-            yield from _block(_RESNET, f"output_blocks.{block}.0", ours, shortcut=width + skips.pop() != out)
-            if _has_attention(kind):
-                yield from _transformer(config, f"output_blocks.{block}.1", f"up_blocks.{level}.attentions.{i}")
-            block, width = block + 1, out
-        if level < len(channels) - 1:
-            place = 2 if _has_attention(kind) else 1  # the upsampler stands last in its block
-            yield f"output_blocks.{block - 1}.{place}.conv", f"up_blocks.{level}.upsamplers.0.conv"
+def _sources(tensors: Mapping[str, torch.Tensor], prefix: str, names: Mapping[str, str]) -> dict[str, Source]:
+    return {
+        ours: Source(prefix + theirs, tensors[prefix + theirs])
+        for theirs, ours in names.items()
+        if prefix + theirs in tensors
+    }
 
 
-def _has_attention(kind: str) -> bool:
-    return kind.startswith("CrossAttn")
+def _tokenizer_files(folder: Path) -> tuple[Path, Path]:
+    files = folder / "vocab.json", folder / "merges.txt"
+    for file in files:
+        if not file.is_file():
+            raise InputError(
+                f"the tokenizer folder {folder} has no {file.name}",
+                "give a folder with CLIP's vocab.json and merges.txt (SD 1.5's tokenizer folder)",
+            )
+    return files
 
 
-def _block(names: Mapping[str, str], ldm: str, ours: str, shortcut: bool = True) -> _Pairs:
-    for theirs, name in names.items():
-        if shortcut or name != "conv_shortcut":
-            yield f"{ldm}.{theirs}", f"{ours}.{name}"
+def _write_tokenizer(folder: Path, vocab: Path, merges: Path) -> None:
+    """Our own tokenizer config around CLIP's vocabulary: nothing else of the given folder is read."""
+    from transformers import CLIPTokenizer
+
+    try:
+        tokenizer = CLIPTokenizer(vocab=str(vocab), merges=str(merges), model_max_length=TOKENIZER_LENGTH)
+    except Exception as error:  # the tokenizers library raises bare Exception for a broken vocabulary
+        raise IntegrityError(f"{vocab.parent} holds no CLIP vocabulary: {error}", "get the two files again") from error
+    tokenizer.save_pretrained(folder)
 
 
-def _transformer(config: Mapping[str, Any], ldm: str, ours: str) -> _Pairs:
-    """A transformer's inner names are the same in both layouts."""
-    inner = ["norm1", "norm2", "norm3", "ff.net.0.proj", "ff.net.2"]
-    inner += [f"{attention}.{part}" for attention in ("attn1", "attn2") for part in (*_WITHOUT_BIAS, "to_out.0")]
-    names = ["norm", "proj_in", "proj_out"]
-    for depth in range(config.get("transformer_layers_per_block", 1)):
-        names += [f"transformer_blocks.{depth}.{name}" for name in inner]
-    for name in names:
-        yield f"{ldm}.{name}", f"{ours}.{name}"
+def _write_scheduler(folder: Path, configs: ModelConfigs) -> None:
+    from diffusers import DDIMScheduler
+
+    DDIMScheduler(**configs.scheduler).save_pretrained(folder)
 
 
-def _with_parameters(modules: Mapping[str, str]) -> dict[str, str]:
-    names = {}
-    for ldm, ours in modules.items():
-        names[f"{ldm}.weight"] = f"{ours}.weight"
-        # A UNet's attention has no bias in its projections; the VAE's (named q, k, v in LDM) has.
-        if not ldm.endswith(_WITHOUT_BIAS):
-            names[f"{ldm}.bias"] = f"{ours}.bias"
-    return names
+def _write_index(folder: Path, components: list[Component], configs: ModelConfigs) -> None:
+    import diffusers
+
+    index: dict[str, object] = {"_class_name": "MagicPosePipeline", "_diffusers_version": diffusers.__version__}
+    index.update(configs.pipeline)
+    index["motion_adapter"] = [None, None]
+    for component in components:
+        library = type(component.module).__module__.split(".")[0]
+        index[component.folder] = [library, type(component.module).__name__]
+    index["tokenizer"] = ["transformers", "CLIPTokenizer"]
+    index["scheduler"] = ["diffusers", "DDIMScheduler"]
+    write_json(folder / "model_index.json", index)
