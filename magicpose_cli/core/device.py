@@ -39,4 +39,5 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
         raise UsageError(f"unknown dtype '{name}'", f"use one of {', '.join(DTYPES)}")
     if name == "auto":
         return torch.float16 if device.type == "cuda" else torch.float32
-    return getattr(torch, name)
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype

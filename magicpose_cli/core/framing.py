@@ -47,11 +47,13 @@ class Framing:
 
     def to_canvas(self, points: np.ndarray) -> np.ndarray:
         """(…, 2) source pixels → canvas pixels."""
-        return np.asarray(points) * self.scale + np.asarray(self.offset)
+        canvas: np.ndarray = np.asarray(points) * self.scale + np.asarray(self.offset)
+        return canvas
 
     def to_source(self, points: np.ndarray) -> np.ndarray:
         """(…, 2) canvas pixels → source pixels: the inverse of ``to_canvas``."""
-        return (np.asarray(points) - np.asarray(self.offset)) / self.scale
+        source: np.ndarray = (np.asarray(points) - np.asarray(self.offset)) / self.scale
+        return source
 
     @property
     def content_box(self) -> tuple[int, int, int, int]:

@@ -59,7 +59,8 @@ class PoseTrack:
             out[points[..., 2] <= 0] = 0
             return out
 
-        return replace(self, width=width, height=height, **{n: mapped(getattr(self, n)) for n in _POINTS})
+        points = {name: mapped(getattr(self, name)) for name in _POINTS}
+        return PoseTrack(**points, width=width, height=height, fps=self.fps)
 
     @staticmethod
     def concatenate(tracks: "Iterable[PoseTrack]") -> "PoseTrack":
