@@ -1,0 +1,86 @@
+"""``Canvas``: flat shapes drawn at twice the size with soft edges, and how much of each pixel they cover."""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from magicpose_cli.figures.identity import Colour
+
+OVERSAMPLING = 2
+_SHIFT = 4
+_STEPS = 1 << _SHIFT
+_CIRCLE = np.exp(1j * np.linspace(0, 2 * math.pi, 20, endpoint=False))
+_HALF = np.exp(1j * np.linspace(-math.pi / 2, math.pi / 2, 9))
+
+Points = Sequence[complex] | np.ndarray
+
+
+class Canvas:
+    """Shapes in pixels of the final picture, points as complex numbers (see ``body``); ``pixels`` is RGB and cover."""
+
+    def __init__(self, background: np.ndarray) -> None:
+        """``background``: (2·size, 2·size, 4) uint8, whose fourth channel is 0; it is copied."""
+        self.pixels = background.copy()
+
+    def polygon(self, points: Points, colour: Colour) -> None:
+        """A filled outline of any shape."""
+        cv2.fillPoly(self.pixels, [_grid(points)], (*colour, 255), cv2.LINE_AA, _SHIFT)
+
+    def convex(self, points: Points, colour: Colour) -> None:
+        """A filled convex outline: faster than ``polygon``."""
+        cv2.fillConvexPoly(self.pixels, _grid(points), (*colour, 255), cv2.LINE_AA, _SHIFT)
+
+    def line(self, points: Points, width: float, colour: Colour) -> None:
+        """An open line through the points, ``width`` pixels thick, round at the ends."""
+        self.lines([points], width, colour)
+
+    def lines(self, lines: Sequence[Points], width: float, colour: Colour) -> None:
+        """Several open lines of one width and colour."""
+        thickness = max(1, round(width * OVERSAMPLING))
+        cv2.polylines(self.pixels, [_grid(p) for p in lines], False, (*colour, 255), thickness, cv2.LINE_AA, _SHIFT)
+
+    def disc(self, centre: complex, radius: float, colour: Colour) -> None:
+        """A filled circle."""
+        middle = _grid([centre])[0]
+        reach = round(radius * OVERSAMPLING * _STEPS)
+        cv2.circle(self.pixels, (int(middle[0]), int(middle[1])), reach, (*colour, 255), -1, cv2.LINE_AA, _SHIFT)
+
+    def oval(self, centre: complex, half_width: complex, half_height: float, colour: Colour) -> None:
+        """A filled ellipse; ``half_width`` is a vector, so it may be turned."""
+        unit = half_width / abs(half_width)
+        ring = centre + (_CIRCLE.real * abs(half_width) + 1j * _CIRCLE.imag * half_height) * unit
+        self.convex(ring, colour)
+
+    def capsule(self, start: complex, end: complex, start_radius: float, end_radius: float, colour: Colour) -> None:
+        """A limb: round at both ends, with its own radius at each."""
+        along = end - start
+        unit = along / abs(along) if abs(along) > 1e-6 else 1 + 0j
+        outline = np.empty(2 * len(_HALF), np.complex128)
+        outline[: len(_HALF)] = end + (end_radius * unit) * _HALF
+        outline[len(_HALF) :] = start - (start_radius * unit) * _HALF
+        self.convex(outline, colour)
+
+    def finish(self) -> tuple[np.ndarray, np.ndarray]:
+        """The picture (size, size, 3) uint8 and the share of each pixel that shapes cover, 0 to 255."""
+        size = self.pixels.shape[0] // OVERSAMPLING
+        small = cv2.resize(self.pixels, (size, size), interpolation=cv2.INTER_AREA)
+        return cv2.cvtColor(small, cv2.COLOR_RGBA2RGB), small[..., 3]
+
+
+def shade(colour: Colour, factor: float) -> Colour:
+    """The colour made darker (factor below 1) or lighter (above 1: towards white)."""
+    if factor <= 1:
+        red, green, blue = (int(c * factor) for c in colour)
+    else:
+        red, green, blue = (int(c + (255 - c) * (factor - 1)) for c in colour)
+    return red, green, blue
+
+
+def _grid(points: Points) -> np.ndarray:
+    """Pixels from the corner → OpenCV's fixed-point places, which count from the middle of the first pixel."""
+    flat = np.array(points, np.complex128).view(np.float64)
+    flat *= OVERSAMPLING * _STEPS
+    flat -= 0.5 * _STEPS
+    return np.rint(flat, out=flat).astype(np.int32).reshape(-1, 2)
