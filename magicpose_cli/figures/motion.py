@@ -18,7 +18,7 @@ def random_pose(seed: int) -> FigurePose:
 
 def make_motion(seed: int, frames: int, fps: Fraction | float = 24) -> list[FigurePose]:
     """A dance of this many frames: keyframes on a beat, smooth between them, with a bounce, blinks and a talking
-    mouth. Joints move at most about 4 picture heights a second, at any rate. The first frames of a longer dance
+    mouth. Joints move at most about 1.5 picture heights a second, at any rate. The first frames of a longer dance
     are those of a shorter one.
     """
     chance = _chance(seed, 404)
