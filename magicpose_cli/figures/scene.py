@@ -1,6 +1,7 @@
 """Who stands before what: identities drawn by chance from a seed."""
 
 import colorsys
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -122,7 +123,7 @@ def _jitter(colour: Colour, spread: float, chance: np.random.Generator) -> Colou
     return _rounded(c + float(chance.uniform(-spread, spread)) for c in colour)
 
 
-def _rounded(values) -> Colour:  # noqa: ANN001 (any iterable of three numbers)
+def _rounded(values: Iterable[float]) -> Colour:
     red, green, blue = (int(min(255, max(0, round(v)))) for v in values)
     return red, green, blue
 
