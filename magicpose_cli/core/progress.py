@@ -22,6 +22,10 @@ class Progress(Protocol):
         """One plain sentence for the user (data, never markup)."""
         ...
 
+    def plan(self, stages: int) -> None:
+        """How many stages will follow, so that "stage 2 of 4" can be shown."""
+        ...
+
 
 class _Silent:
     @contextmanager
@@ -29,6 +33,9 @@ class _Silent:
         yield lambda steps=1, detail="": None
 
     def note(self, message: str) -> None:
+        pass
+
+    def plan(self, stages: int) -> None:
         pass
 
 
