@@ -1,0 +1,195 @@
+"""The driver's sound into the result: its packets as they are where the container takes them, else as AAC."""
+
+import heapq
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+
+from magicpose_cli.core.clip import SoundSource
+from magicpose_cli.core.errors import InputError
+from magicpose_cli.video.source import audio_stream, open_media, sniff, stream_start
+
+# Codecs that players expect in the container. MP4 could hold more (Vorbis, PCM) that most will not play.
+_COPIED = {
+    "mp4": ("aac", "mp3", "opus", "ac3", "eac3", "alac", "flac"),
+    "mov": ("aac", "mp3", "ac3", "eac3", "alac"),
+    "matroska": ("aac", "mp3", "opus", "ac3", "eac3", "alac", "flac", "vorbis"),
+}
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+_GAP = Fraction(1, 20)  # seconds by which a time stamp may stray before silence is put in
+
+
+def sound_of(path: Path) -> SoundSource | None:
+    """All the sound of a file, from the first picture where it has one; None for a silent file or an image.
+
+    Raises InputError for what is no media file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return None
+    with open_media(path) as container:
+        stream = audio_stream(container)
+        if stream is None or sniff(path):
+            return None
+        videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        start = stream_start(videos[0]) if videos else stream_start(stream)
+        duration = _end(container, stream) - start
+        return SoundSource(path, start, duration) if duration > 0 else None
+
+
+def _end(container: InputContainer, stream: AudioStream) -> Fraction:
+    if stream.duration:
+        return stream_start(stream) + stream.duration * stream.time_base
+    if container.duration:
+        return Fraction(container.start_time or 0, av.time_base) + Fraction(container.duration, av.time_base)
+    end = stream_start(stream)
+    for packet in container.demux(stream):
+        if packet.pts is not None:
+            end = max(end, (packet.pts + (packet.duration or 0)) * stream.time_base)
+    return end
+
+
+def may_copy(sound: SoundSource, container_format: str) -> bool:
+    """Whether the sound's packets go into the container unchanged. Raises InputError where the file is unreadable."""
+    with open_media(sound.path) as container:
+        stream = audio_stream(container)
+        return stream is not None and stream.codec_context.codec.canonical_name in _COPIED[container_format]
+
+
+def mux_sound(video: Path, sound: SoundSource, output: Path, container_format: str, *, copy: bool, **options) -> None:
+    """Join the pictures of ``video`` (packets unchanged) and the sound into ``output``, in step to the packet.
+
+    The sound is cut to the pictures' duration. ``options`` go to ``av.open``. Raises InputError where there is no
+    sound in the asked stretch, and FFmpeg's errors where the sound is broken.
+    """
+    with ExitStack() as stack:
+        pictures = stack.enter_context(av.open(str(video)))
+        sounds = stack.enter_context(open_media(sound.path))
+        result = stack.enter_context(av.open(str(output), "w", format=container_format, **options))
+        result.metadata.update(pictures.metadata)
+        picture_stream = pictures.streams.video[0]
+        picture_track = result.add_stream_from_template(picture_stream)
+        sound_stream = audio_stream(sounds)
+        if sound_stream is None:
+            raise InputError(f"{sound.path} has no sound that can be read")
+        seconds = min(sound.duration, picture_stream.duration * picture_stream.time_base if picture_stream.duration
+                      else Fraction(pictures.duration, av.time_base))  # fmt: skip
+        begin, end = sound.start, sound.start + seconds
+        if begin - stream_start(sound_stream) > 10:
+            sounds.seek(int((begin - 5) / sound_stream.time_base), stream=sound_stream)
+        if copy:
+            packets = _copied(sounds, sound_stream, begin, end, preroll=container_format != "matroska")
+        else:
+            packets = _encoded(sounds, sound_stream, begin, end, result)
+        first = next(packets, None)
+        if first is None:
+            raise InputError(f"{sound.path} has no sound at {float(begin):.2f} s")
+        sound_track = result.add_stream_from_template(sound_stream) if copy else first.stream
+
+        def timed(track: Stream, source: Iterator[av.Packet]) -> Iterator[tuple[Fraction, int, av.Packet]]:
+            for packet in source:
+                yield packet.dts * packet.time_base, track.index, packet
+
+        def with_first() -> Iterator[av.Packet]:
+            yield first
+            yield from packets
+
+        picture_packets = (p for p in pictures.demux(picture_stream) if p.dts is not None)
+        tracks = {track.index: track for track in (picture_track, sound_track)}
+        both = heapq.merge(
+            timed(picture_track, picture_packets), timed(sound_track, with_first()), key=lambda item: item[:2]
+        )
+        for _, index, packet in both:
+            packet.stream = tracks[index]
+            result.mux(packet)
+
+
+def _copied(
+    container: InputContainer, stream: AudioStream, begin: Fraction, end: Fraction, *, preroll: bool
+) -> Iterator[av.Packet]:
+    """Packets that sound between ``begin`` and ``end``, with ``begin`` as time 0.
+
+    The packet before goes along at a negative time: a decoder needs it to fade in, and MP4's edit list hides it.
+    """
+    shift = round(begin / stream.time_base)
+    before: deque[av.Packet] = deque(maxlen=1)
+    started = False
+    next_pts = None
+    for packet in container.demux(stream):
+        if packet.size == 0:
+            continue
+        pts = packet.pts if packet.pts is not None else next_pts
+        if pts is None:
+            continue
+        next_pts = pts + (packet.duration or 0)
+        middle = (pts + (packet.duration or 0) / Fraction(2)) * stream.time_base
+        packet.pts = packet.dts = pts - shift
+        if next_pts * stream.time_base <= begin or (not preroll and middle < begin):
+            before.append(packet)
+            continue
+        if middle >= end:
+            return
+        if not started and preroll:
+            yield from before
+        started = True
+        yield packet
+
+
+def _encoded(
+    container: InputContainer, stream: AudioStream, begin: Fraction, end: Fraction, result: av.container.OutputContainer
+) -> Iterator[av.Packet]:
+    """AAC packets of the sound between ``begin`` and ``end``, to the sample; gaps become silence."""
+    rate = stream.rate if stream.rate in _AAC_RATES else 48000
+    layout = "mono" if stream.channels == 1 else "stereo"
+    track = result.add_stream("aac", rate=rate, layout=layout)
+    track.bit_rate = 96_000 if layout == "mono" else 192_000
+    position = 0
+    for samples in _samples(container, stream, begin, end, rate, layout):
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
+        position += samples.shape[1]
+        yield from track.encode(frame)
+    if position:
+        yield from track.encode(None)
+
+
+def _samples(
+    container: InputContainer, stream: AudioStream, begin: Fraction, end: Fraction, rate: int, layout: str
+) -> Iterator[np.ndarray]:
+    """float32 (channels, n) pieces that join without a gap from ``begin`` on; broken packets become silence."""
+    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
+    total = round((end - begin) * rate)
+    position = 0
+    heard = False
+    for frame in _decoded(container, stream):
+        for part in resampler.resample(frame):
+            samples = part.to_ndarray()
+            at = round((part.pts * part.time_base - begin) * rate) if part.pts is not None else position
+            if not heard or abs(at - position) > _GAP * rate:
+                if at > position:
+                    yield np.zeros((samples.shape[0], min(at, total) - position), np.float32)
+                    position = min(at, total)
+                samples = samples[:, max(0, position - at) :]
+            samples = samples[:, : total - position]
+            if samples.shape[1]:
+                heard = True
+                position += samples.shape[1]
+                yield samples
+        if position >= total:
+            return
+
+
+def _decoded(container: InputContainer, stream: AudioStream) -> Iterator[av.AudioFrame]:
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.error.InvalidDataError:
+            continue

@@ -1,0 +1,166 @@
+"""Images, and files of many images: GIF and WebP (imageio), folders of frames."""
+
+import io
+import re
+import warnings
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import imageio.v3 as imageio
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from magicpose_cli.core.errors import InputError, LimitError, UsageError
+from magicpose_cli.video.colour import on_white
+from magicpose_cli.video.output import whole_output
+from magicpose_cli.video.source import IMAGE_SUFFIXES, MAX_PIXELS, check_file, sniff
+from magicpose_cli.video.timing import Timing, measure
+
+ANIMATED_SUFFIXES = (".gif", ".webp")
+_PILLOW_FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF"}
+_MILLISECOND = Fraction(1, 1000)
+_MAX_HELD_BYTES = 2_000_000_000  # the GIF and WebP writers hold all frames in memory
+
+
+def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """One image as RGB uint8 (height, width, 3): upright by EXIF, colours in sRGB, transparency laid on white.
+
+    The first picture of an animation. Raises InputError on what is no image, LimitError above ``max_pixels``.
+    """
+    with _opened(path, max_pixels) as image:
+        try:
+            image.seek(0)
+            image.load()
+        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+            raise InputError(f"{path} is damaged or cut off: {error}", "copy or download it again") from None
+        return _to_rgb(image)
+
+
+def check_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Upright width and height from the header alone."""
+    with _opened(path, max_pixels) as image:
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        return (image.height, image.width) if turned else image.size
+
+
+def _opened(path: Path, max_pixels: int) -> Image.Image:
+    check_file(path)
+    kind = sniff(path)
+    if kind == "heic":
+        raise InputError(f"{path} is a HEIC/AVIF photo, which is not read here", "save it as JPEG or PNG first")
+    if kind not in _PILLOW_FORMATS:
+        raise InputError(f"{path} is not an image that can be read", "give a PNG, JPEG, WebP, BMP or TIFF image")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own limit only warns; ours refuses below
+            image = Image.open(path, formats=[_PILLOW_FORMATS[kind]])
+    except Image.DecompressionBombError:
+        raise LimitError(f"{path} claims more pixels than any photo has", "scale it down first") from None
+    except (OSError, ValueError, SyntaxError, TypeError) as error:
+        raise InputError(f"{path} is damaged: {error}", "copy or download it again") from None
+    if image.width * image.height > max_pixels:
+        size = f"{image.width}x{image.height} = {image.width * image.height / 1e6:.0f} million pixels"
+        image.close()
+        raise LimitError(f"{path} is {size}; the limit is {max_pixels / 1e6:.0f} million", "scale it down first")
+    return image
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    profile = image.info.get("icc_profile")
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more a channel
+        deep = np.asarray(image, dtype=np.float64)
+        top = 65535 if deep.max(initial=0) > 255 else 255
+        return np.repeat(np.rint(np.clip(deep / top, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=2)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        if profile:
+            image = _to_srgb(image, profile, "RGBA")
+        return on_white(np.asarray(image))
+    if profile:
+        image = _to_srgb(image, profile, "RGB")
+    return np.array(image.convert("RGB"))
+
+
+def _to_srgb(image: Image.Image, profile: bytes, mode: str) -> Image.Image:
+    """Phone photos are often Display P3, prints CMYK. A profile that does not fit is no reason to refuse a photo."""
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        return ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode=mode) or image
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sort key by which frame_2 comes before frame_10."""
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder in natural order; hidden files are passed over."""
+    names = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
+    if not names:
+        raise InputError(f"the folder {folder} holds no images", f"it should hold frames: {', '.join(IMAGE_SUFFIXES)}")
+    return sorted(names, key=lambda p: (natural_key(p.name), p.name))
+
+
+def animation_timing(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[Timing, int]:
+    """Timing and number of pictures of a GIF or WebP."""
+    starts, now = [], 0
+    for _, duration in _pictures(path, max_pixels):
+        starts.append(now)
+        now += duration
+    return measure(starts, now - starts[-1], _MILLISECOND, None), len(starts)
+
+
+def animation_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Fraction, np.ndarray]]:
+    """(time in seconds, RGBA uint8) of each picture of a GIF or WebP, decoded one by one."""
+    now = 0
+    for picture, duration in _pictures(path, max_pixels):
+        yield now * _MILLISECOND, picture
+        now += duration
+
+
+def _pictures(path: Path, max_pixels: int) -> Iterator[tuple[np.ndarray, int]]:
+    _opened(path, max_pixels).close()
+    count = 0
+    try:
+        # A file object: imageio would read some names as addresses or archives.
+        with open(path, "rb") as file, imageio.imopen(file, "r", plugin="pillow", extension=path.suffix) as images:
+            for picture in images.iter(mode="RGBA"):
+                milliseconds = images.metadata(index=count, exclude_applied=False).get("duration", 0)
+                # Browsers and FFmpeg show a picture with no time of its own, or under 20 ms, for 100 ms.
+                yield picture, int(milliseconds) if milliseconds >= 20 else 100
+                count += 1
+    except (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError) as error:
+        raise InputError(f"{path} is damaged after picture {count}: {error}", "copy or download it again") from None
+
+
+def write_image(path: Path, rgb: np.ndarray, *, overwrite: bool = False) -> None:
+    """RGB (or grey) uint8 to a PNG (or JPEG or WebP, by the name), whole or not at all."""
+    kind = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(Path(path).suffix.lower())
+    if kind is None:
+        raise UsageError(f"cannot write an image named {path}", "end the name in .png")
+    with whole_output(path, overwrite) as temporary, open(temporary, "wb") as file:
+        Image.fromarray(rgb).save(file, format=kind, **({"quality": 95} if kind != "PNG" else {}))
+
+
+def write_animation(file: Path, kind: str, frames: Iterable[np.ndarray], fps: Fraction) -> int:
+    """RGB uint8 frames to an endless GIF or WebP (``kind`` ".gif" or ".webp"); returns how many were written.
+
+    A GIF counts in hundredths of a second: the times are rounded one by one so that the whole keeps its length.
+    """
+    tick = 10 if kind == ".gif" else 1  # milliseconds
+    held = 0
+    durations: list[int] = []
+    options = {"loop": 0} | ({"quality": 90, "method": 4} if kind == ".webp" else {})
+    with open(file, "wb") as output, imageio.imopen(output, "w", plugin="pillow", extension=kind) as images:
+        for index, frame in enumerate(frames):
+            held += frame.nbytes
+            if held > _MAX_HELD_BYTES:
+                raise LimitError(f"a {kind[1:].upper()} of more than {index} frames this large", "write an .mp4")
+            edges = [round(n * 1000 / (fps * tick)) * tick for n in (index, index + 1)]
+            durations.append(max(tick, edges[1] - edges[0]))
+            images.write(frame, duration=durations, is_batch=False, **options)
+    return len(durations)

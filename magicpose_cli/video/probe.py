@@ -1,0 +1,191 @@
+"""What a file is, before any of it is used: size, rate, count, codecs."""
+
+from array import array
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from magicpose_cli.core.errors import InputError
+from magicpose_cli.video.colour import UPRIGHT, Orientation, is_hdr, orientation_of, square_size
+from magicpose_cli.video.images import animation_timing, check_image, image_files
+from magicpose_cli.video.source import (
+    MAX_PIXELS,
+    audio_stream,
+    check_file,
+    open_media,
+    sniff,
+    stream_start,
+    video_stream,
+)
+from magicpose_cli.video.timing import Timing, frames_in, measure
+
+FOLDER_RATE = Fraction(25)
+_STILL = ("png", "jpeg", "bmp", "tiff", "heic", "psd")
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """A video, animation, image or folder of images.
+
+    ``width`` and ``height`` are of the upright picture in square pixels. ``fps`` is the constant rate at which the
+    clip is read; ``frame_count`` the frames at that rate, ``coded_frames`` those in the file. ``start`` is when the
+    first frame shows, in seconds on the file's own clock, ``duration`` in seconds. ``rotation`` is in degrees
+    counter-clockwise from the coded to the upright picture. ``stamped`` is False where the file has no time stamps.
+    """
+
+    path: Path
+    container: str
+    codec: str
+    width: int
+    height: int
+    fps: Fraction
+    frame_count: int
+    coded_frames: int
+    duration: Fraction
+    start: Fraction = Fraction(0)
+    orientation: Orientation = UPRIGHT
+    sample_aspect: Fraction = Fraction(1)
+    variable_rate: bool = False
+    pixel_format: str = "rgb24"
+    audio_codec: str | None = None
+    hdr: bool = False
+    interlaced: bool = False
+    stamped: bool = True
+    is_image: bool = False
+
+    @property
+    def rotation(self) -> int:
+        return self.orientation.rotation
+
+
+def probe(path: Path, *, max_pixels: int = MAX_PIXELS) -> MediaInfo:
+    """What ``path`` holds. Reads all packets of a video, and decodes its first frame.
+
+    Raises InputError where it is no readable video or image, or is cut off; LimitError above ``max_pixels``.
+    """
+    path = Path(path)
+    check_file(path, folder_allowed=True)
+    if path.is_dir():
+        return _probe_folder(path, max_pixels)
+    kind = sniff(path)
+    if kind in ("gif", "webp"):
+        return _probe_animation(path, kind, max_pixels)
+    if kind in _STILL:
+        width, height = check_image(path, max_pixels=max_pixels)
+        return _images(path, kind, kind, width, height, 1)
+    with open_media(path, max_pixels=max_pixels) as container:
+        return _probe_video(container, path, max_pixels)
+
+
+def _images(path: Path, container: str, codec: str, width: int, height: int, count: int) -> MediaInfo:
+    return MediaInfo(
+        path, container, codec, width, height, FOLDER_RATE, count, count, count / FOLDER_RATE, is_image=count == 1
+    )
+
+
+def _probe_folder(folder: Path, max_pixels: int) -> MediaInfo:
+    files = image_files(folder)
+    width, height = check_image(files[0], max_pixels=max_pixels)
+    for file in files[1:]:
+        size = check_image(file, max_pixels=max_pixels)
+        if size != (width, height):
+            raise InputError(
+                f"the images of {folder} differ in size: {files[0].name} is {width}x{height}, "
+                f"{file.name} is {size[0]}x{size[1]}",
+                "bring them to one size, or take the odd ones out",
+            )
+    return _images(folder, "folder", files[0].suffix[1:].lower(), width, height, len(files))
+
+
+def _probe_animation(path: Path, kind: str, max_pixels: int) -> MediaInfo:
+    width, height = check_image(path, max_pixels=max_pixels)
+    timing, count = animation_timing(path, max_pixels=max_pixels)
+    if count == 1:
+        return _images(path, kind, kind, width, height, 1)
+    return MediaInfo(
+        path, kind, kind, width, height, timing.fps, frames_in(timing.duration, timing.fps), count, timing.duration,
+        variable_rate=timing.variable, pixel_format="rgba",
+    )  # fmt: skip
+
+
+def _probe_video(container: InputContainer, path: Path, max_pixels: int) -> MediaInfo:
+    stream = video_stream(container, path, max_pixels=max_pixels)
+    sound = audio_stream(container)
+    frame = _first_frame(container, stream, path)
+    orientation = orientation_of(frame)
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    if not Fraction(1, 8) <= aspect <= 8:  # a broken header, not a lens
+        aspect = Fraction(1)
+    width, height = square_size(frame.width, frame.height, aspect, orientation)
+    timing, coded, stamped = _scan(container, stream, path)
+    return MediaInfo(
+        path=path,
+        container=container.format.name,
+        codec=stream.codec_context.codec.canonical_name,
+        width=width,
+        height=height,
+        fps=timing.fps,
+        frame_count=frames_in(timing.duration, timing.fps),
+        coded_frames=coded,
+        duration=timing.duration,
+        start=timing.start,
+        orientation=orientation,
+        sample_aspect=aspect,
+        variable_rate=timing.variable,
+        pixel_format=frame.format.name,
+        audio_codec=sound.codec_context.codec.canonical_name if sound else None,
+        hdr=is_hdr(frame),
+        interlaced=frame.interlaced_frame,
+        stamped=stamped,
+    )
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
+    frame = next(container.decode(stream), None)
+    if frame is None:
+        raise InputError(f"{path} holds no frame that can be decoded", "copy or download it again")
+    return frame
+
+
+def _scan(container: InputContainer, stream: VideoStream, path: Path) -> tuple[Timing, int, bool]:
+    """Time stamps of all packets, without decoding: the timing, how many frames, and whether they were stamped."""
+    container.seek(0 if stream.start_time is None else stream.start_time, stream=stream)
+    stamps, last, last_duration, count = array("q"), None, 0, 0
+    for packet in container.demux(stream):
+        if packet.size == 0 or packet.is_discard:
+            continue
+        count += 1
+        if packet.pts is not None:
+            stamps.append(packet.pts)
+            if last is None or packet.pts >= last:
+                last, last_duration = packet.pts, packet.duration or 0
+    if count == 0:
+        raise InputError(f"{path} holds no frames", "copy or download it again")
+    _check_whole(container, stream, path, count)
+    declared = stream.average_rate or stream.guessed_rate
+    if len(stamps) < count:
+        rate = declared or FOLDER_RATE
+        return Timing(stream_start(stream), count / rate, rate, False), count, False
+    timing = measure(stamps, last_duration, stream.time_base, declared)
+    if frames_in(timing.duration, timing.fps) > 1000 + 100 * count:
+        raise InputError(
+            f"{path} has broken time stamps: {count} frames spread over {float(timing.duration):.0f} s",
+            "rewrite it first: ffmpeg -i IN -fps_mode passthrough -r 25 OUT.mp4",
+        )
+    return timing, count, True
+
+
+def _check_whole(container: InputContainer, stream: VideoStream, path: Path, count: int) -> None:
+    """The header's frame count against what is there: a file cut off in mid-copy still opens."""
+    if "mov" in container.format.name:
+        promised = sum(not entry.is_discard for entry in stream.index_entries)
+    else:
+        promised = stream.frames
+    if count < promised:
+        raise InputError(
+            f"{path} is cut off: it promises {promised} frames and holds {count}", "copy or download it again"
+        )

@@ -1,0 +1,176 @@
+"""Opening a media file safely: regular files and known formats only, and each failure in one sentence."""
+
+import difflib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+
+from magicpose_cli.core.errors import InputError, LimitError
+
+MAX_PIXELS = 40_000_000  # 8K is 33 million; a 200 kB file can claim far more
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+# Demuxers of real containers. Playlists, concat scripts, image patterns and devices stay out: they open other files.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpeg,mpegts,mpegvideo,m4v,h264,hevc,ivf,obu,asf,ogg,nut,gif,apng,"
+    "mxf,dv,rm,swf,yuv4mpegpipe,mp3,wav,flac,aac,ac3,eac3,aiff,caf,w64,au,wv,tta,ape,amr"
+)
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+_READABLE = "give a video (MP4, MOV, MKV, WebM, AVI), a GIF or WebP, an image, or a folder of images"
+
+
+def check_file(path: Path, *, folder_allowed: bool = False) -> os.stat_result:
+    """Raise InputError unless ``path`` is a regular file that is not empty (or a folder, where allowed)."""
+    try:
+        info = os.stat(path)
+    except FileNotFoundError:
+        raise InputError(f"no such file: {path}", _did_you_mean(path)) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot open {path}: {reason}", "check the path and its permissions") from None
+    if stat.S_ISDIR(info.st_mode):
+        if folder_allowed:
+            return info
+        raise InputError(f"{path} is a folder, not a file", "name a file in it")
+    if not stat.S_ISREG(info.st_mode):
+        raise InputError(f"{path} is not a regular file", "save it to disk first, then give that file")
+    if info.st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes)", "copy or download it again")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} may not be read by you", "change its permissions (chmod +r)")
+    return info
+
+
+def _did_you_mean(path: Path) -> str:
+    try:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1, cutoff=0.75)
+    except (OSError, ValueError):
+        near = []
+    return f"did you mean {path.with_name(near[0])}?" if near else "check the path"
+
+
+def sniff(path: Path) -> str:
+    """The image type by the file's first bytes: png, jpeg, webp, gif, bmp, tiff, heic, psd, or "" for none of them."""
+    with open(path, "rb") as file:
+        head = file.read(32)
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        return "gif"
+    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
+        return "bmp"
+    if head[:4] in (b"II*\0", b"MM\0*"):
+        return "tiff"
+    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif", b"hevc"):
+        return "heic" if head[8:12] != b"hevc" else ""
+    return "psd" if head.startswith(b"8BPS") else ""
+
+
+@contextmanager
+def open_media(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[InputContainer]:
+    """An open PyAV container of a regular, local file. FFmpeg's errors inside the block become InputErrors."""
+    check_file(path)
+    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file", "max_pixels": str(max_pixels)}
+    try:
+        # "file:" keeps a name such as "http:x.mp4" or "concat:a" a plain name.
+        with av.open(f"file:{os.path.abspath(path)}", options=options, metadata_errors="replace") as container:
+            yield container
+    except av.error.FFmpegError as error:
+        raise _translate(error, path) from error
+
+
+def _translate(error: av.error.FFmpegError, path: Path) -> InputError:
+    if isinstance(error, av.error.DecoderNotFoundError):
+        return InputError(f"{path} is coded in a way that cannot be decoded here", _convert_hint(path))
+    if isinstance(error, PermissionError):
+        return InputError(f"{path} may not be read by you", "change its permissions (chmod +r)")
+    with open(path, "rb") as file:
+        head = file.read(512)
+    if head[4:8] in _MP4_BOXES:
+        if not _has_moov(path):
+            return InputError(
+                f"{path} is cut off: its index (moov) is missing",
+                "copy or download it again; a recorder that was stopped hard can often repair its own file",
+            )
+        return InputError(f"{path} is damaged and cannot be read", "copy or download it again")
+    if head.lstrip()[:1] in (b"<", b"#", b"{", b"[") or _is_text(head):
+        return InputError(f"{path} is a text file, not a video", _READABLE)
+    return InputError(f"{path} is not a video that can be read, or it is damaged", _READABLE)
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        return head.decode().isprintable() or all(c.isprintable() or c in "\r\n\t" for c in head.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _has_moov(path: Path) -> bool:
+    """Walk the top-level MP4 boxes (ISO/IEC 14496-12, 4.2)."""
+    end = path.stat().st_size
+    with open(path, "rb") as file:
+        position = 0
+        while position + 8 <= end:
+            file.seek(position)
+            header = file.read(16)
+            size, name = int.from_bytes(header[:4]), header[4:8]
+            if size == 1:
+                size = int.from_bytes(header[8:16])
+            if name == b"moov":
+                return position + size <= end
+            if size < 8:
+                return False
+            position += size
+    return False
+
+
+def _convert_hint(path: Path) -> str:
+    return f"convert it first: ffmpeg -i {path.name} -c:v libx264 -c:a aac converted.mp4"
+
+
+def video_stream(container: InputContainer, path: Path, *, max_pixels: int = MAX_PIXELS) -> Stream:
+    """The first video stream marked default, else the first one; cover art does not count.
+
+    Raises InputError where there is none or its codec is unknown, LimitError where its frames are too large.
+    """
+    pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not pictures:
+        if container.streams.audio:
+            raise InputError(f"{path} has sound only, no picture", "give a video; sound alone goes in with --audio")
+        raise InputError(f"{path} has no video stream", _READABLE)
+    chosen = next((s for s in pictures if s.disposition & Disposition.default), pictures[0])
+    if chosen.codec_context is None:
+        raise InputError(f"{path} is coded in a way that cannot be decoded here", _convert_hint(path))
+    context = chosen.codec_context
+    if context.width * context.height > max_pixels:
+        raise LimitError(
+            f"{path} has frames of {context.width}x{context.height} = {context.width * context.height / 1e6:.0f} "
+            f"million pixels; the limit is {max_pixels / 1e6:.0f} million",
+            "scale it down first: ffmpeg -i IN -vf scale=1920:-2 OUT.mp4",
+        )
+    context.options = {"max_pixels": str(max_pixels)}
+    context.thread_type = "AUTO"
+    return chosen
+
+
+def audio_stream(container: InputContainer) -> Stream | None:
+    """The first sound stream marked default, else the first one; None where there is no sound that can be decoded."""
+    sounds = [s for s in container.streams.audio if s.codec_context is not None]
+    return next((s for s in sounds if s.disposition & Disposition.default), sounds[0] if sounds else None)
+
+
+def stream_start(stream: Stream) -> Fraction:
+    """Seconds on the file's own clock at which the stream begins."""
+    return (stream.start_time or 0) * stream.time_base

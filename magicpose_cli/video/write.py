@@ -1,0 +1,205 @@
+"""Frames to a video file: H.264 in MP4 (or MOV, MKV), or a GIF or WebP, by the name. Whole or not at all."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+
+import av
+import numpy as np
+
+from magicpose_cli.core.clip import SoundSource
+from magicpose_cli.core.errors import InputError, OutputError, UsageError
+from magicpose_cli.core.progress import SILENT, Advance, Progress
+from magicpose_cli.video.audio import may_copy, mux_sound
+from magicpose_cli.video.colour import to_yuv420
+from magicpose_cli.video.images import ANIMATED_SUFFIXES, animation_timing, write_animation
+from magicpose_cli.video.output import check_writable, is_disk_full, told_plainly, whole_output
+
+__all__ = ["VideoReport", "check_writable", "write_video"]
+
+_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_BT709 = 1  # primaries, transfer and matrix alike (ITU-T H.273)
+_LIMITED = 1
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """What was written. ``audio`` is "copied" (packets unchanged), "encoded" (AAC) or "none"; notes are sentences."""
+
+    path: Path
+    width: int
+    height: int
+    fps: Fraction
+    frame_count: int
+    audio: str
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+def write_video(
+    path: Path,
+    frames: Iterable[np.ndarray],
+    fps: Fraction,
+    *,
+    width: int,
+    height: int,
+    sound: SoundSource | None = None,
+    crf: int = 18,
+    metadata: Mapping[str, str] = MappingProxyType({}),
+    progress: Progress = SILENT,
+    expected_frames: int | None = None,
+    overwrite: bool = False,
+) -> VideoReport:
+    """Write RGB uint8 (height, width, 3) frames; sizes that are odd grow by a doubled edge line.
+
+    H.264 yuv420p, tagged BT.709, index first (faststart). The sound is cut to the pictures' duration; broken sound
+    costs a note, never the video. The file is decoded again and its frames counted before it takes its place.
+
+    Raises OutputError (exists, not writable), DiskFullError, UsageError for an unknown ending, InputError where no
+    frames come or not as many as expected. Errors of ``frames`` pass through; nothing is left behind.
+    """
+    path = Path(path)
+    kind = _kind(path)
+    if not 0 < fps <= 1000:
+        raise UsageError(f"a frame rate of {fps} is out of range", "give a rate such as 25 or 30000/1001")
+    with whole_output(path, overwrite) as temporary:
+        with progress.stage("writing the video", expected_frames) as advance:
+            checked = _checked(frames, width, height, advance)
+            if kind in ANIMATED_SUFFIXES:
+                with told_plainly(path):
+                    count = write_animation(temporary, kind, checked, fps)
+            else:
+                count = _encode(temporary, _CONTAINERS[kind], checked, fps, crf, metadata, path)
+        if count == 0:
+            raise InputError("there are no frames to write")
+        if expected_frames is not None and count != expected_frames:
+            raise InputError(f"{count} frames came where {expected_frames} were expected; {path} was not written")
+        audio, notes = _add_sound(temporary, kind, sound, path)
+        _verify(temporary, kind, count, fps, path)
+        digest = _sha256(temporary)
+    even = 0 if kind in ANIMATED_SUFFIXES else 1
+    return VideoReport(path, width + width % 2 * even, height + height % 2 * even, fps, count, audio, digest, notes)
+
+
+def _kind(path: Path) -> str:
+    kind = path.suffix.lower()
+    if kind not in (*_CONTAINERS, *ANIMATED_SUFFIXES):
+        known = ", ".join((*_CONTAINERS, *ANIMATED_SUFFIXES))
+        raise UsageError(f"cannot write a video named {path}", f"end the name in .mp4 (or one of {known})")
+    return kind
+
+
+def _checked(frames: Iterable[np.ndarray], width: int, height: int, advance: Advance) -> Iterator[np.ndarray]:
+    for index, frame in enumerate(frames):
+        if frame.dtype != np.uint8 or frame.shape != (height, width, 3):
+            raise ValueError(f"frame {index} is {frame.dtype} {frame.shape}, not uint8 ({height}, {width}, 3)")
+        yield frame
+        advance()
+
+
+def _encode(
+    file: Path,
+    container_format: str,
+    frames: Iterator[np.ndarray],
+    fps: Fraction,
+    crf: int,
+    metadata: Mapping[str, str],
+    path: Path,
+) -> int:
+    """H.264 pictures alone, into ``file``; returns how many. ``path`` is the name to tell the user."""
+    with told_plainly(path):
+        container = av.open(str(file), "w", format=container_format, options=_options(container_format))
+    count = 0
+    try:
+        container.metadata.update(metadata)
+        stream = None
+        for rgb in frames:
+            picture = to_yuv420(rgb)
+            with told_plainly(path):
+                if stream is None:
+                    stream = _h264_stream(container, fps, picture, crf)
+                picture.pts, picture.time_base = count, 1 / fps
+                container.mux(stream.encode(picture))
+            count += 1
+        with told_plainly(path):
+            if stream is not None:
+                container.mux(stream.encode(None))
+            container.close()
+    except BaseException:
+        with suppress(OSError, av.error.FFmpegError):  # the first error is the one to tell
+            container.close()
+        raise
+    return count
+
+
+def _h264_stream(
+    container: av.container.OutputContainer, fps: Fraction, picture: av.VideoFrame, crf: int
+) -> av.video.stream.VideoStream:
+    stream = container.add_stream("libx264", rate=fps, options={"crf": str(crf), "preset": "medium"})
+    stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"
+    stream.codec_context.time_base = 1 / fps
+    stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = _BT709
+    stream.codec_context.color_range = _LIMITED
+    return stream
+
+
+def _options(container_format: str) -> dict[str, str]:
+    return {} if container_format == "matroska" else {"movflags": "+faststart"}
+
+
+def _add_sound(file: Path, kind: str, sound: SoundSource | None, path: Path) -> tuple[str, tuple[str, ...]]:
+    """Put the sound into ``file``: unchanged, else as AAC, else not at all. Returns what was done, and notes."""
+    if sound is None:
+        return "none", ()
+    if kind in ANIMATED_SUFFIXES:
+        return "none", (f"a {kind[1:].upper()} holds no sound; write an .mp4 to keep it",)
+    container_format = _CONTAINERS[kind]
+    joined = file.with_suffix(".joined.tmp")
+    reason: Exception | None = None
+    try:
+        ways = (True, False) if may_copy(sound, container_format) else (False,)
+        for copy in ways:
+            try:
+                mux_sound(file, sound, joined, container_format, copy=copy, options=_options(container_format))
+                os.replace(joined, file)
+                return ("copied" if copy else "encoded"), ()
+            except (av.error.FFmpegError, InputError, ValueError, OSError) as error:
+                if is_disk_full(error):
+                    with told_plainly(path):
+                        raise
+                reason = error
+    except InputError as error:
+        reason = error
+    finally:
+        joined.unlink(missing_ok=True)
+    told = reason.message if isinstance(reason, InputError) else f"the sound of {sound.path} is broken ({reason})"
+    return "none", (f"the video has no sound: {told}",)
+
+
+def _verify(file: Path, kind: str, count: int, fps: Fraction, path: Path) -> None:
+    """Decode what was written: a full disk or a failing one can leave a file that looks finished."""
+    if kind in ANIMATED_SUFFIXES:
+        timing, _ = animation_timing(file)  # a GIF joins pictures that are alike, so count the time
+        if abs(timing.duration - count / fps) > Fraction(1, 10):
+            raise OutputError(f"{path} came out {float(timing.duration):.2f} s long", "write an .mp4 instead")
+        return
+    try:
+        with av.open(str(file)) as container:
+            container.streams.video[0].thread_type = "AUTO"
+            decoded = sum(1 for _ in container.decode(video=0))
+    except (av.error.FFmpegError, IndexError) as error:
+        raise OutputError(
+            f"{path} could not be read back after writing: {error}", "check the disk and run again"
+        ) from error
+    if decoded != count:
+        raise OutputError(f"{path} holds {decoded} frames after writing {count}", "check the disk and run again")
+
+
+def _sha256(file: Path) -> str:
+    with open(file, "rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
