@@ -95,9 +95,9 @@ def write_alone(component: Component, out: Path, dtype: str, overwrite: bool, pr
     """Check a component and make it the folder ``out``, which appears whole or not at all."""
     target = to_dtype(dtype)
     check(component)
-    with new_folder(out, component.value_count * target.itemsize, overwrite) as scratch:
-        with progress.stage("convert", len(component.sources), "tensor") as advance:
-            write(component, scratch, target, advance)
+    size, tensors = component.value_count * target.itemsize, len(component.sources)
+    with new_folder(out, size, overwrite) as scratch, progress.stage("convert", tensors, "tensor") as advance:
+        write(component, scratch, target, advance)
     return out
 
 
