@@ -1,1 +1,1 @@
-"""Frames to one person's pose track, and pose folders on disk."""
+"""Frames to one person's ``PoseTrack``, and pose folders in OpenPose's format, read and written."""

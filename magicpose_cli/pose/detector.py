@@ -1,0 +1,121 @@
+"""What a pose detector is, what it gives, and the registry of those that exist."""
+
+import difflib
+import importlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
+
+PARTS = {"body": BODY_COUNT, "left_hand": HAND_COUNT, "right_hand": HAND_COUNT, "face": FACE_COUNT}
+
+# name → (module, class). A new detector is one file and one line here.
+DETECTORS = {"mediapipe": ("magicpose_cli.pose.mediapipe", "MediaPipeDetector")}
+PLANNED = ("openpose", "dwpose")
+DEFAULT = "mediapipe"
+
+
+@dataclass(frozen=True)
+class PersonPose:
+    """One person in one frame: float32 (points, 3) arrays of x, y in pixels of that frame and confidence in [0, 1].
+
+    A missing point is (0, 0, 0). Left and right are the person's own. Layouts: ``core.keypoints``.
+    Raises ValueError where a shape or a value (NaN, infinity) does not fit.
+    """
+
+    body: np.ndarray  # (18, 3)
+    left_hand: np.ndarray  # (21, 3)
+    right_hand: np.ndarray  # (21, 3)
+    face: np.ndarray  # (70, 3)
+
+    def __post_init__(self) -> None:
+        for name, count in PARTS.items():
+            points = np.asarray(getattr(self, name), dtype=np.float32)
+            if points.shape != (count, 3) or not np.isfinite(points).all():
+                raise ValueError(f"{name} must be ({count}, 3) finite numbers, not {points.shape}")
+            object.__setattr__(self, name, points)
+
+    @property
+    def points(self) -> np.ndarray:
+        """(130, 3): body, left hand, right hand, face in one array."""
+        return np.concatenate([getattr(self, name) for name in PARTS])
+
+    @property
+    def box(self) -> tuple[float, float, float, float] | None:
+        """Left, top, right, bottom of the points that are there, in pixels; None where none is."""
+        there = self.points[self.points[:, 2] > 0, :2]
+        if not len(there):
+            return None
+        (left, top), (right, bottom) = there.min(axis=0), there.max(axis=0)
+        return float(left), float(top), float(right), float(bottom)
+
+    @property
+    def area(self) -> float:
+        """Square pixels of the box; 0 where no point is there."""
+        if self.box is None:
+            return 0.0
+        left, top, right, bottom = self.box
+        return (right - left) * (bottom - top)
+
+    def inside(self, width: int, height: int) -> "PersonPose":
+        """This person with the points outside a picture of width × height, and those of confidence 0, missing."""
+
+        def kept(points: np.ndarray) -> np.ndarray:
+            x, y, confidence = points.T
+            there = (x >= 0) & (x <= width) & (y >= 0) & (y <= height) & (confidence > 0)
+            return np.where(there[:, None], points, np.float32(0))
+
+        return PersonPose(**{name: kept(getattr(self, name)) for name in PARTS})
+
+    @staticmethod
+    def empty() -> "PersonPose":
+        """A person of whom every point is missing."""
+        return PersonPose(**{name: np.zeros((count, 3), np.float32) for name, count in PARTS.items()})
+
+
+class PoseDetector(Protocol):
+    """Finds people in frames given one after another.
+
+    A detector may follow a person from frame to frame; ``reset`` forgets what it has seen, ``close`` frees it.
+    ``finds_many`` is False where ``detect`` gives at most one person, the most prominent.
+    """
+
+    name: str
+    version: str
+    finds_many: bool
+
+    def detect(self, frame: np.ndarray) -> list[PersonPose]:
+        """People in an RGB uint8 (height, width, 3) frame, in its pixels; an empty list where there are none."""
+        ...
+
+    def reset(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def detector_names() -> tuple[str, ...]:
+    """What ``make_detector`` takes, in the order to show."""
+    return ("auto", *DETECTORS)
+
+
+def make_detector(name: str = "auto", *, still: bool = False) -> PoseDetector:
+    """Load the detector of this name; ``auto`` is the embedded one.
+
+    ``still`` is for single photos: each frame is searched afresh and nothing is smoothed over time.
+    Raises UsageError for an unknown name, and where the detector's package does not load on this machine.
+    """
+    chosen = DEFAULT if name == "auto" else name
+    if chosen in PLANNED:
+        raise UsageError(
+            f"the detector '{chosen}' is not part of this version of magicpose",
+            f"use --detector {DEFAULT}; pose folders that {chosen} made elsewhere (OpenPose JSON) are read as they are",
+        )
+    if chosen not in DETECTORS:
+        near = difflib.get_close_matches(chosen.lower(), [*detector_names(), *PLANNED], n=1)
+        question = f"did you mean '{near[0]}'? " if near else ""
+        raise UsageError(f"unknown detector '{name}'", f"{question}use one of {', '.join(detector_names())}")
+    module, class_name = DETECTORS[chosen]
+    return getattr(importlib.import_module(module), class_name)(still=still)
