@@ -101,9 +101,7 @@ def draw_pose_map(
     for point in _inside(positions(face, detail_threshold)):
         if point:
             cv2.circle(canvas, point, _FACE_RADIUS, FACE_COLOUR, -1)
-    if canvas.shape[:2] != (height, width):
-        canvas = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
-    return canvas
+    return _shrink(canvas, width, height)
 
 
 def draw_track(
@@ -159,6 +157,15 @@ def _draw_hand(canvas: np.ndarray, points: list[tuple[int, int] | None]) -> None
     for point in points:
         if point:
             cv2.circle(canvas, point, _HAND_RADIUS, HAND_DOT_COLOUR, -1)
+
+
+def _shrink(canvas: np.ndarray, width: int, height: int) -> np.ndarray:
+    """By area. In halves while it goes: OpenCV halves four times as fast as it shrinks to a quarter at once."""
+    while canvas.shape[1] >= 2 * width and canvas.shape[0] >= 2 * height and not any(n % 2 for n in canvas.shape[:2]):
+        canvas = cv2.resize(canvas, (canvas.shape[1] // 2, canvas.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    if canvas.shape[:2] != (height, width):
+        canvas = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
+    return canvas
 
 
 def _inside(points: list[Position | None]) -> list[tuple[int, int] | None]:
