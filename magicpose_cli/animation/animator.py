@@ -1,0 +1,301 @@
+"""``animate``: the one place that knows the order of the flow, from a request to a video."""
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from magicpose_cli.animation.models import ModelChoice, ModelFacts, choose_model, model_facts
+from magicpose_cli.animation.pose_input import PoseInput, kind_of, open_pose_input
+from magicpose_cli.animation.reference import person_in
+from magicpose_cli.animation.request import PRESETS, AnimationRequest, check_request, parse_size
+from magicpose_cli.animation.run_folder import (
+    changed_since,
+    check_place,
+    check_record_place,
+    compare_path,
+    record_path,
+    sha256_of,
+    write_record,
+)
+from magicpose_cli.animation.sound import choose_sound
+from magicpose_cli.animation.versions import versions
+from magicpose_cli.conditions.build import build_condition_set
+from magicpose_cli.conditions.framing import choose_canvas, unframe
+from magicpose_cli.core.clip import SoundSource
+from magicpose_cli.core.condition_set import ConditionSet
+from magicpose_cli.core.device import choose_device, choose_dtype
+from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.video.read import open_clip, read_image
+from magicpose_cli.video.side_by_side import panel_size, side_by_side
+from magicpose_cli.video.write import VideoReport, write_video
+
+COMPARE_HEIGHT = 512  # pixels; smaller results are shown enlarged to half of it
+_CHUNK = 16  # pose maps drawn at a time
+
+Panel = tuple[str, "Iterable[np.ndarray] | np.ndarray"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that is known before the model runs: the request with every default filled in, and what was opened."""
+
+    request: AnimationRequest
+    choice: ModelChoice
+    facts: ModelFacts
+    reference: np.ndarray
+    poses: PoseInput
+    conditions: ConditionSet
+    sound: SoundSource | None
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Width and height of the frames that come out: the canvas without its padding."""
+        blank = np.zeros((self.conditions.height, self.conditions.width, 3), np.uint8)
+        shown = unframe(blank, self.conditions.framing)
+        return shown.shape[1], shown.shape[0]
+
+
+@dataclass(frozen=True)
+class AnimationResult:
+    """What was written. ``sound`` is a word for the user; ``skipped`` is True where the output was there already."""
+
+    output: Path
+    record: Path
+    compare: Path | None = None
+    frames: int = 0
+    fps: str = ""
+    width: int = 0
+    height: int = 0
+    sound: str = ""
+    seconds: float = 0.0
+    skipped: bool = False
+
+
+def animate(
+    request: AnimationRequest,
+    progress: Progress = SILENT,
+    *,
+    earlier: dict[str, Any] | None = None,
+    truth: Iterable[np.ndarray] | None = None,
+) -> AnimationResult:
+    """Make the video that ``request`` asks for, and its record beside it.
+
+    ``earlier`` is the record the request came from: changed inputs are told. ``truth`` are the frames that would be
+    right, where they are known; they become a fourth panel of the comparison.
+    """
+    started = time.monotonic()
+    check_request(request)
+    if not check_outputs(request):
+        return AnimationResult(request.output, record_path(request.output), skipped=True)
+    device = choose_device(request.device)
+    dtype = choose_dtype(request.dtype, device)
+    prepared = prepare(request, progress)
+    timings = {"preparing": time.monotonic() - started}
+    request = replace(prepared.request, device=str(device), dtype=str(dtype).removeprefix("torch."))
+    hashes = {"reference": sha256_of(request.reference), "poses": prepared.poses.sha256}
+    for sentence in changed_since(earlier or {}, hashes):
+        progress.note(sentence)
+
+    began = time.monotonic()
+    pipeline = _load(request, prepared, device, dtype)
+    timings["loading"] = time.monotonic() - began
+    width, height = prepared.output_size
+    began = time.monotonic()
+    frames = _sampled(pipeline, request, prepared, progress, timings)
+    report = write_video(
+        request.output,
+        (unframe(frame, prepared.conditions.framing) for frame in frames),
+        prepared.poses.fps,
+        width=width,
+        height=height,
+        sound=prepared.sound,
+        metadata={"comment": "Animated with magicpose: synthetic"},
+        expected_frames=prepared.conditions.frame_count,
+        progress=progress,
+        overwrite=request.existing == "overwrite",
+    )
+    timings["writing"] = time.monotonic() - began - timings["sampling"]
+    for note in report.notes:
+        progress.note(note)
+    compare = None
+    if request.compare:
+        began = time.monotonic()
+        compare = compare_path(request.output)
+        write_comparison(compare, request, prepared, truth, progress)
+        timings["comparing"] = time.monotonic() - began
+    seconds = timings["total"] = time.monotonic() - started
+    write_record(record_path(request.output), _record(request, prepared, report, hashes, timings))
+    return AnimationResult(
+        output=request.output,
+        record=record_path(request.output),
+        compare=compare,
+        frames=report.frame_count,
+        fps=str(report.fps),
+        width=report.width,
+        height=report.height,
+        sound={"none": "silent", "copied": "with the sound as it was", "encoded": "with sound"}[report.audio],
+        seconds=seconds,
+    )
+
+
+def check_outputs(request: AnimationRequest) -> bool:
+    """False where the output exists and is to be skipped; OutputError where one of the outputs may not be written."""
+    if not check_place(request.output, request.existing):
+        return False
+    existing = "overwrite" if request.existing == "overwrite" else "refuse"
+    check_record_place(record_path(request.output), existing)
+    if request.compare:
+        check_place(compare_path(request.output), existing)
+    return True
+
+
+def prepare(request: AnimationRequest, progress: Progress = SILENT) -> Prepared:
+    """Open the inputs, choose the model, fit and frame the poses: all the work that needs no network.
+
+    ``progress`` is told what a user should know. Raises InputError, NoPersonError, UsageError, OfflineError.
+    """
+    choice = choose_model(request.model, request.device)
+    facts = model_facts(choice.folder)
+    progress.note(choice.sentence)
+    reference = read_image(request.reference)
+    progress.plan((kind_of(request.poses) == "driving video") + 2 + request.compare)
+    poses = open_pose_input(request, progress)
+    for note in poses.notes:
+        progress.note(note)
+    person = None
+    if poses.track is not None and request.fit == "auto":
+        person = person_in(reference, request.detector, request.reference_poses, progress)
+    size = parse_size(request.size) if request.size else facts.native_size
+    width, height = choose_canvas(reference.shape[1], reference.shape[0], size)
+    conditions = build_condition_set(
+        reference,
+        track=poses.track,
+        pose_maps=poses.pose_maps,
+        reference_pose=person,
+        width=width,
+        height=height,
+        fit=request.fit,
+    )
+    for note in conditions.notes:
+        progress.note(note)
+    preset = PRESETS[request.preset]
+    filled = replace(
+        request,
+        model=choice.name,
+        steps=request.steps or max(1, round(facts.default_steps * preset.steps_share)),
+        guidance=facts.default_guidance if request.guidance is None else request.guidance,
+        scheduler=request.scheduler or preset.scheduler,
+        size=f"{width}x{height}",
+        motion=request.motion and facts.has_motion,
+    )
+    if request.motion and not facts.has_motion:
+        progress.note("the model has no motion module: each frame is sampled by itself, from one shared noise")
+    return Prepared(filled, choice, facts, reference, poses, conditions, choose_sound(request.audio, poses.sound))
+
+
+def _load(request: AnimationRequest, prepared: Prepared, device: Any, dtype: Any) -> Any:
+    from magicpose_cli.diffusion.load import load_pipeline
+
+    pipeline = load_pipeline(prepared.choice.folder, device=device, dtype=dtype)
+    pipeline.set_scheduler(request.scheduler)
+    return pipeline
+
+
+def _sampled(
+    pipeline: Any, request: AnimationRequest, prepared: Prepared, progress: Progress, timings: dict[str, float]
+) -> Iterator[np.ndarray]:
+    """The frames of the canvas, one by one. All denoising is done before the first one comes."""
+    began = time.monotonic()
+    with progress.stage("animating", request.steps, "step") as advance:
+        frames = pipeline.stream(
+            prepared.conditions.reference,
+            prepared.conditions.pose_maps,
+            frame_count=prepared.conditions.frame_count,
+            num_inference_steps=request.steps,
+            guidance_scale=request.guidance,
+            prompt=request.prompt,
+            seed=request.seed,
+            use_motion=request.motion,
+            on_step=lambda done, total: advance(),
+        )
+        first = next(frames)
+    timings["sampling"] = time.monotonic() - began
+    yield from chain([first], frames)
+
+
+def write_comparison(
+    path: Path,
+    request: AnimationRequest,
+    prepared: Prepared,
+    truth: Iterable[np.ndarray] | None,
+    progress: Progress = SILENT,
+) -> VideoReport:
+    """Reference | pose | result (| truth), in sync, with the result's sound."""
+    result = open_clip(request.output)
+    framing, count = prepared.conditions.framing, prepared.conditions.frame_count
+
+    def poses() -> Iterator[np.ndarray]:
+        for start in range(0, count, _CHUNK):
+            for pose_map in prepared.conditions.pose_maps(start, min(start + _CHUNK, count)):
+                yield unframe(pose_map, framing)
+
+    panels: list[Panel] = [("reference", prepared.reference), ("pose", poses()), ("result", result.frames())]
+    if truth is not None:
+        panels.append(("truth", truth))
+    height = min(COMPARE_HEIGHT, max(result.height, COMPARE_HEIGHT // 2))
+    shown = (result.width, result.height)
+    width, whole = panel_size([prepared.reference.shape[1::-1]] + [shown] * (len(panels) - 1), height)
+    return write_video(
+        path,
+        side_by_side(panels, height),
+        result.fps,
+        width=width,
+        height=whole,
+        sound=prepared.sound,
+        expected_frames=count,
+        progress=progress,
+        overwrite=request.existing == "overwrite",
+    )
+
+
+def _record(
+    request: AnimationRequest,
+    prepared: Prepared,
+    report: VideoReport,
+    hashes: dict[str, str],
+    timings: dict[str, float],
+) -> dict[str, Any]:
+    conditions = prepared.conditions
+    return {
+        "request": replace(request, existing="refuse").to_json(),
+        "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "versions": versions(),
+        "device": device_name(request.device),
+        "sha256": {**hashes, "weights": sha256_of(prepared.choice.folder), "output": report.sha256},
+        "poses": prepared.poses.kind,
+        "frames": report.frame_count,
+        "fps": str(report.fps),
+        "size": [report.width, report.height],
+        "canvas": [conditions.width, conditions.height],
+        "duration": float(Fraction(report.frame_count) / report.fps),
+        "sound": report.audio,
+        "notes": [*prepared.poses.notes, *conditions.notes, *report.notes],
+        "seconds": {name: round(value, 3) for name, value in timings.items()},
+    }
+
+
+def device_name(device: str) -> str:
+    """``cuda:0`` → the card's name; the CPU's architecture and its threads else."""
+    import platform
+
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"{device} ({platform.machine()}, {torch.get_num_threads()} threads)"

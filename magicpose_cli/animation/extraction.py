@@ -1,0 +1,170 @@
+"""A driving video becomes a folder of poses: what ``extract`` does, and ``animate`` on the way."""
+
+import hashlib
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from magicpose_cli.animation.request import ExtractionRequest, check_extraction, parse_fps
+from magicpose_cli.animation.run_folder import sha256_of
+from magicpose_cli.animation.versions import package_version
+from magicpose_cli.conditions.draw import draw_track
+from magicpose_cli.core.clip import Clip
+from magicpose_cli.core.paths import poses_root
+from magicpose_cli.core.pose_track import PoseTrack
+from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.pose.detector import DEFAULT, make_detector
+from magicpose_cli.pose.openpose_json import ClipInfo, check_poses_output, write_poses
+from magicpose_cli.pose.report import report
+from magicpose_cli.pose.track import check_person, extract_track
+from magicpose_cli.pose.whole_folder import whole_folder
+from magicpose_cli.video.images import write_image
+from magicpose_cli.video.read import open_clip
+from magicpose_cli.video.source import check_file
+from magicpose_cli.video.write import write_video
+
+MAPS_FOLDER = "maps"
+PREVIEW_FILE = "preview.mp4"
+MAPS_SIZE = 512  # pixels on the shorter side
+PREVIEW_SIZE = 540
+_CHUNK = 16  # pose maps drawn at a time
+_ANYTHING = re.compile(".*")  # what may be replaced is check_poses_output's word
+
+
+@dataclass(frozen=True)
+class ExtractionResult:
+    """Where the poses lie and how good they are. ``sentences`` are the report for the user."""
+
+    folder: Path
+    frames: int
+    fps: str
+    width: int
+    height: int
+    detector: str
+    report: dict
+    sentences: tuple[str, ...]
+    seconds: float
+
+
+def extract(request: ExtractionRequest, progress: Progress = SILENT) -> ExtractionResult:
+    """Find the person's poses in a video, GIF, image or folder of frames and write them as a folder.
+
+    The folder appears whole or not at all. Raises NoPersonError where no frame shows a person.
+    """
+    check_extraction(request)
+    overwrite = request.existing == "overwrite"
+    check_poses_output(request.output, overwrite=overwrite)
+    started = time.monotonic()
+    clip = open_clip(
+        request.driving,
+        fps=parse_fps(request.fps) if request.fps else None,
+        start=request.start,
+        end=request.end,
+    )
+    for note in clip.notes:
+        progress.note(note)
+    progress.plan(1 + request.maps + request.preview)
+    detector = make_detector(request.detector)
+    try:
+        check_person(request.person, detector)
+        track = extract_track(clip, detector, person=request.person, progress=progress)
+    finally:
+        detector.close()
+    quality = report(track)
+    info = ClipInfo(
+        fps=clip.fps,
+        width=clip.width,
+        height=clip.height,
+        frame_count=len(track),
+        driver=request.driving.name,
+        driver_sha256=sha256_of(request.driving),
+        detector=detector.name,
+        detector_version=detector.version,
+        sound=clip.sound,
+        source_path=request.driving.absolute(),
+    )
+    check_poses_output(request.output, overwrite=overwrite)
+    with whole_folder(request.output, _ANYTHING, overwrite=overwrite) as folder:
+        write_poses(folder, track, info, overwrite=True)
+        if request.maps:
+            _write_maps(folder / MAPS_FOLDER, track, progress)
+        if request.preview:
+            _write_preview(folder / PREVIEW_FILE, clip, track, progress)
+    return ExtractionResult(
+        folder=request.output,
+        frames=len(track),
+        fps=str(clip.fps),
+        width=clip.width,
+        height=clip.height,
+        detector=f"{detector.name} {detector.version}",
+        report=quality.to_json(),
+        sentences=tuple(quality.sentences()),
+        seconds=time.monotonic() - started,
+    )
+
+
+def cached_extraction(request: ExtractionRequest, progress: Progress = SILENT) -> Path:
+    """The poses of a driving video, extracted once: found again under ``core.paths.poses_root()`` by its sha256.
+
+    The request's ``output`` is left aside.
+    """
+    check_extraction(request)
+    check_file(request.driving, folder_allowed=True)
+    name = DEFAULT if request.detector == "auto" else request.detector
+    way = (name, package_version(name), request.person, request.fps, request.start, request.end)
+    key = hashlib.sha256(repr(way).encode()).hexdigest()[:8]
+    folder = poses_root() / f"{sha256_of(request.driving)[:32]}-{key}"
+    if (folder / "clip.json").is_file():
+        progress.note(f"the poses of {request.driving.name} were found in an earlier run: {folder}")
+        return folder
+    result = extract(replace(request, output=folder, maps=False, preview=False, existing="refuse"), progress)
+    for sentence in result.sentences:
+        progress.note(sentence)
+    return result.folder
+
+
+def drawn(track: PoseTrack) -> Iterator[np.ndarray]:
+    """The pose maps of a track one by one, RGB uint8 (height, width, 3) of the track's own frame."""
+    for start in range(0, len(track), _CHUNK):
+        yield from draw_track(track, start, min(start + _CHUNK, len(track)))
+
+
+def overlaid(frames: Iterable[np.ndarray], track: PoseTrack) -> Iterator[np.ndarray]:
+    """Each frame, scaled to the track's size and darkened, with its skeleton on top: RGB uint8."""
+    for frame, pose_map in zip(frames, drawn(track), strict=False):
+        dark = cv2.resize(frame, (track.width, track.height), interpolation=cv2.INTER_AREA) // 2
+        yield np.where(pose_map.any(axis=2, keepdims=True), pose_map, dark)
+
+
+def _write_maps(folder: Path, track: PoseTrack, progress: Progress) -> None:
+    """One PNG a frame, in the size on which the published networks saw their maps: 512 pixels on the shorter side."""
+    track = scaled_track(track, MAPS_SIZE / min(track.width, track.height))
+    folder.mkdir()
+    with progress.stage("drawing pose maps", len(track)) as advance:
+        for index, pose_map in enumerate(drawn(track)):
+            write_image(folder / f"{index:06d}.png", pose_map)
+            advance()
+
+
+def _write_preview(path: Path, clip: Clip, track: PoseTrack, progress: Progress) -> None:
+    track = scaled_track(track, min(1.0, PREVIEW_SIZE / min(track.width, track.height)))
+    write_video(
+        path,
+        overlaid(clip.frames(), track),
+        clip.fps,
+        width=track.width,
+        height=track.height,
+        sound=clip.sound,
+        expected_frames=len(track),
+        progress=progress,
+    )
+
+
+def scaled_track(track: PoseTrack, scale: float) -> PoseTrack:
+    """The track in a frame ``scale`` times as large, its size rounded to whole pixels."""
+    return track.map_points(scale, 0, 0, max(1, round(track.width * scale)), max(1, round(track.height * scale)))

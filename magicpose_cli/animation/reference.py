@@ -1,0 +1,49 @@
+"""The person in the reference photo: whose proportions the poses are fitted to."""
+
+from pathlib import Path
+
+import numpy as np
+
+from magicpose_cli.core.errors import InputError, NoPersonError
+from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.pose.detector import PersonPose, make_detector
+from magicpose_cli.pose.openpose_json import read_poses
+from magicpose_cli.pose.track import choose_person
+
+
+def person_in(
+    reference: np.ndarray, detector: str, poses: Path | None = None, progress: Progress = SILENT
+) -> PersonPose | None:
+    """Keypoints of the person in a photo, in its pixels: from the first frame of ``poses``, or found in the photo.
+
+    None, with a note, where the detector finds nobody. Raises InputError where ``poses`` belong to a picture of
+    another shape, NoPersonError where they show nobody.
+    """
+    if poses is not None:
+        return _read_person(poses, reference.shape[1], reference.shape[0])
+    finder = make_detector(detector, still=True)
+    try:
+        person = choose_person(finder.detect(reference), "largest")
+    finally:
+        finder.close()
+    if person is None:
+        progress.note(
+            "no person was found in the reference photo, so the poses are used as they are; "
+            "--reference-poses gives the photo's keypoints"
+        )
+    return person
+
+
+def _read_person(poses: Path, width: int, height: int) -> PersonPose:
+    track = read_poses(poses).track
+    scale = width / track.width
+    if abs(track.height * scale - height) > 2:
+        raise InputError(
+            f"{poses} is of a picture of {track.width}x{track.height}, the reference photo has {width}x{height}",
+            "give the keypoints of this photo: magicpose extract PHOTO -o FOLDER",
+        )
+    first = track[0:1].map_points(scale, 0, 0, width, height)
+    person = PersonPose(first.body[0], first.left_hand[0], first.right_hand[0], first.face[0])
+    if person.box is None:
+        raise NoPersonError(f"{poses} shows no person in its first frame", "give other keypoints, or --fit none")
+    return person

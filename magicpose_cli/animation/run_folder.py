@@ -1,0 +1,96 @@
+"""``out.json`` beside ``out.mp4``: what made the video. And the rule for outputs that exist."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from magicpose_cli.animation.request import AnimationRequest
+from magicpose_cli.core.errors import InputError
+from magicpose_cli.video.output import check_writable, whole_output
+
+RECORD_VERSION = 1
+
+
+def record_path(output: Path) -> Path:
+    """``out.mp4`` → ``out.json``."""
+    return output.with_suffix(".json")
+
+
+def compare_path(output: Path) -> Path:
+    """``out.mp4`` → ``out_compare.mp4``."""
+    return output.with_name(f"{output.stem}_compare{output.suffix}")
+
+
+def check_place(output: Path, existing: str) -> bool:
+    """Whether ``output`` is to be written: False where it exists and ``existing`` says skip.
+
+    Raises OutputError where it may not be replaced or nothing can be written there. Called before any work, so that
+    a mistake costs a second.
+    """
+    if existing == "skip" and output.is_file():
+        return False
+    check_writable(output, overwrite=existing == "overwrite")
+    return True
+
+
+def check_record_place(path: Path, existing: str) -> None:
+    """As ``check_place``, but a record of ours may always give way: it is of no use without its video."""
+    if existing != "overwrite" and path.is_file():
+        try:
+            read_record(path)
+        except InputError:
+            pass  # somebody's own file
+        else:
+            existing = "overwrite"
+    check_writable(path, overwrite=existing == "overwrite")
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """The record as JSON, whole or not at all."""
+    with whole_output(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps({"version": RECORD_VERSION, **record}, indent=2) + "\n", encoding="utf-8")
+
+
+def read_record(path: Path) -> tuple[AnimationRequest, dict[str, Any]]:
+    """The request of an ``out.json``, and the whole record. Raises InputError on anything else."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"there is no file '{path}'", "give the .json that lies beside a video of animate") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' cannot be read: {error}") from None
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"'{path}' is not JSON: {error}", "give the .json that animate wrote beside a video") from None
+    if not isinstance(record, dict) or not isinstance(record.get("request"), dict):
+        raise InputError(f"'{path}' holds no request", "give the .json that animate wrote beside a video")
+    if record.get("version") != RECORD_VERSION:
+        raise InputError(f"'{path}' has version {record.get('version')!r}; this magicpose reads {RECORD_VERSION}")
+    return AnimationRequest.from_json(record["request"]), record
+
+
+def changed_since(record: dict[str, Any], hashes: dict[str, str | None]) -> list[str]:
+    """A sentence for each input whose sha256 is no longer the recorded one."""
+    recorded = record.get("sha256") if isinstance(record.get("sha256"), dict) else {}
+    return [
+        f"the {name} changed since the record was written: the video will differ"
+        for name, value in hashes.items()
+        if recorded.get(name) not in (None, value)
+    ]
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file; of a folder, that of its files' relative names and sha256, sorted (no hidden files)."""
+    if path.is_dir():
+        total = hashlib.sha256()
+        files = [f for f in path.rglob("*") if f.is_file() and not f.name.startswith(".")]
+        for file in sorted(files, key=lambda f: os.fsencode(f.relative_to(path))):
+            total.update(os.fsencode(file.relative_to(path)) + b"\0" + sha256_of(file).encode() + b"\n")
+        return total.hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,152 @@
+"""``magicpose animate``: a photo and poses → a video."""
+
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from magicpose_cli.animation.request import PRESETS, SCHEDULERS, AnimationRequest, check_request
+from magicpose_cli.cli.console import Console, amount, duration
+from magicpose_cli.cli.options import (
+    Detector,
+    Device,
+    Dtype,
+    End,
+    Fps,
+    Overwrite,
+    Person,
+    SkipExisting,
+    Start,
+    existing_rule,
+    given,
+)
+from magicpose_cli.core.errors import UsageError
+
+EXAMPLES = (
+    "magicpose animate me.png poses/ -o me_dancing.mp4",
+    "magicpose animate me.png dance.mp4 -o me_dancing.mp4 --compare",
+    "magicpose animate me.png poses/ -o out.mp4 --preset published --seed 7",
+    "magicpose animate me.png poses/ -o out.mp4 --dry-run",
+    "magicpose animate --from out.json -o again.mp4",
+)
+DEFAULTS = AnimationRequest
+
+
+def animate(
+    console: Console,
+    context: typer.Context,
+    reference: Annotated[
+        Path | None, typer.Argument(metavar="REFERENCE", help="The photo of the person to animate.", show_default=False)
+    ] = None,
+    poses: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="POSES",
+            help="A folder from 'magicpose extract' or of OpenPose JSON, a folder or video of pose maps, or a video.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The video: .mp4, .mov, .mkv, .gif or .webp.")
+    ] = None,
+    from_record: Annotated[
+        Path | None, typer.Option("--from", metavar="JSON", help="Make again what this file beside a video says.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(metavar="auto|mini|NAME|DIR", help="Which model; auto: the best one on this machine.")
+    ] = DEFAULTS.model,
+    preset: Annotated[str, typer.Option(metavar="|".join(PRESETS), help="How carefully to sample.")] = DEFAULTS.preset,
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", help="Denoising steps.  [default: by preset and model]")
+    ] = DEFAULTS.steps,
+    guidance: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="How strongly photo and poses are followed.  [default: the model's]"),
+    ] = DEFAULTS.guidance,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="|".join(SCHEDULERS), help="The sampler.  [default: by preset]")
+    ] = DEFAULTS.scheduler,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same video.")] = DEFAULTS.seed,
+    size: Annotated[
+        str | None, typer.Option(metavar="PIXELS", help="Shorter side, or WIDTHxHEIGHT.  [default: the model's]")
+    ] = DEFAULTS.size,
+    fit: Annotated[
+        str, typer.Option(metavar="auto|none", help="Fit the driver's proportions to the person in the photo.")
+    ] = DEFAULTS.fit,
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="Words for the model; the published way has none.")] = (
+        DEFAULTS.prompt
+    ),
+    motion: Annotated[
+        bool, typer.Option("--motion/--no-motion", help="Use the model's motion module where it has one.")
+    ] = DEFAULTS.motion,
+    audio: Annotated[
+        str, typer.Option(metavar="auto|none|FILE", help="The driver's sound, none, or that of a file.")
+    ] = DEFAULTS.audio,
+    fps: Fps = DEFAULTS.fps,
+    start: Start = DEFAULTS.start,
+    end: End = DEFAULTS.end,
+    detector: Detector = DEFAULTS.detector,
+    person: Person = DEFAULTS.person,
+    reference_poses: Annotated[
+        Path | None,
+        typer.Option(metavar="POSES", help="Keypoints of the person in the photo, where the detector misses them."),
+    ] = DEFAULTS.reference_poses,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also write reference, pose and result side by side: OUT_compare.")
+    ] = DEFAULTS.compare,
+    device: Device = DEFAULTS.device,
+    dtype: Dtype = DEFAULTS.dtype,
+    offload: Annotated[
+        bool, typer.Option("--offload", help="Keep on the GPU only the part of the model that runs: slower, smaller.")
+    ] = DEFAULTS.offload,
+    overwrite: Overwrite = False,
+    skip_existing: SkipExisting = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+) -> dict[str, Any]:
+    """Animate a photo with poses, or with the motion of a video.
+
+    The video keeps the driver's rate, length and sound, and the photo's aspect. Beside it lies a .json that says how
+    it was made, for --from.
+    """
+    request, record = _request(context, from_record)
+    request = replace(request, existing=existing_rule(overwrite, skip_existing))
+    check_request(request)
+    console.note(f"animating {request.reference} with {request.poses}")
+    if dry_run:
+        from magicpose_cli.animation.estimate import plan_run
+
+        plan = plan_run(request, console)
+        for sentence in plan.sentences:
+            console.say(sentence)
+        return asdict(plan)
+    from magicpose_cli.animation.animator import animate as run
+
+    result = run(request, console, earlier=record)
+    if result.skipped:
+        console.say(f"{result.output} exists already and was left as it is")
+        return asdict(result)
+    console.say(
+        f"{amount(result.frames, 'frame')} of {result.width}x{result.height} at {result.fps} a second, "
+        f"{result.sound}, in {duration(result.seconds)}"
+    )
+    console.say(f"wrote {result.output} and {result.record.name}")
+    if result.compare is not None:
+        console.say(f"wrote {result.compare}")
+    return asdict(result)
+
+
+def _request(context: typer.Context, from_record: Path | None) -> tuple[AnimationRequest, dict[str, Any] | None]:
+    """The request as typed: on top of the defaults, or of the record's request where --from names one."""
+    typed = {
+        field.name: context.params[field.name] for field in fields(AnimationRequest) if field.name in context.params
+    }
+    if from_record is None:
+        for name, shown in (("reference", "REFERENCE"), ("poses", "POSES"), ("output", "-o FILE")):
+            if typed[name] is None:
+                raise UsageError(f"{shown} is missing", "type: magicpose animate REFERENCE POSES -o out.mp4")
+        return AnimationRequest(**typed), None
+    from magicpose_cli.animation.run_folder import read_record
+
+    request, record = read_record(from_record)
+    return replace(request, **{name: value for name, value in typed.items() if given(context, name)}), record

@@ -1,0 +1,84 @@
+"""Option types that several commands share, and the four output options that each command has."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from magicpose_cli.cli.console import Console
+
+Device = Annotated[str, typer.Option(metavar="auto|cuda|mps|cpu", help="Where the model runs.")]
+Dtype = Annotated[
+    str,
+    typer.Option(metavar="auto|float32|float16|bfloat16", help="Number type of the model; auto: float16 on CUDA."),
+]
+Detector = Annotated[str, typer.Option(metavar="auto|mediapipe", help="What finds the person's keypoints.")]
+Person = Annotated[
+    str, typer.Option(metavar="largest|left|right|N", help="Whom to follow where there are several people.")
+]
+Start = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Begin here.")]
+End = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="End here.")]
+Fps = Annotated[str | None, typer.Option(metavar="RATE", help="Frames a second, such as 24 or 30000/1001.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Do nothing where the output exists.")]
+
+_Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+_Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more on what is done.")]
+_Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, everything else on stderr.")]
+_Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+_OUTPUT_OPTIONS = {"quiet": _Quiet, "verbose": _Verbose, "json": _Json, "debug": _Debug}
+
+
+@dataclass
+class Session:
+    """What the boundary in ``app.py`` must know of the running command: its console, and whether to show tracebacks."""
+
+    console: Console
+    debug: bool = False
+
+
+def with_console(command: Callable[..., dict[str, Any] | None]) -> Callable[..., None]:
+    """Give a command ``--quiet --verbose --json --debug`` and, as its first argument, the Console they make.
+
+    What the command returns is its result as plain data; it is printed as the JSON object of ``--json``.
+    """
+
+    @functools.wraps(command)
+    def run(context: typer.Context, **arguments: Any) -> None:
+        chosen = {name: arguments.pop(name) for name in _OUTPUT_OPTIONS}
+        session: Session = context.obj
+        session.debug = session.debug or chosen["debug"]
+        console = Console(quiet=chosen["quiet"], verbose=chosen["verbose"], as_json=chosen["json"])
+        session.console = console
+        if "context" in inspect.signature(command).parameters:
+            arguments["context"] = context
+        console.emit(command(console, **arguments))
+
+    own = [p for p in inspect.signature(command).parameters.values() if p.name not in ("console", "context")]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter("context", keyword, annotation=typer.Context)]
+    parameters += [p.replace(kind=keyword) for p in own]
+    parameters += [
+        inspect.Parameter(name, keyword, default=False, annotation=annotation)
+        for name, annotation in _OUTPUT_OPTIONS.items()
+    ]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    del run.__wrapped__  # type: ignore[attr-defined]
+    return run
+
+
+def given(context: typer.Context, name: str) -> bool:
+    """True where the user typed this option or argument, False where the default stands."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def existing_rule(overwrite: bool, skip_existing: bool) -> str:
+    """``refuse``, ``overwrite`` or ``skip``: what to do where the output exists."""
+    if overwrite and skip_existing:
+        raise typer.BadParameter("--overwrite and --skip-existing cannot go together")
+    return "overwrite" if overwrite else "skip" if skip_existing else "refuse"

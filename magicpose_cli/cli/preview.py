@@ -1,0 +1,68 @@
+"""``magicpose preview``: one picture of what the poses will do to the photo."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from magicpose_cli.animation.request import AnimationRequest, PreviewRequest
+from magicpose_cli.cli.console import Console
+from magicpose_cli.cli.options import Detector, End, Fps, Overwrite, Person, Start
+
+EXAMPLES = (
+    "magicpose preview me.png poses/",
+    "magicpose preview me.png poses/ -o look.png --fit none",
+    "magicpose preview me.png dance.mp4 --start 3",
+)
+DEFAULTS = AnimationRequest
+
+
+def preview(
+    console: Console,
+    reference: Annotated[Path, typer.Argument(metavar="REFERENCE", help="The photo of the person.")],
+    poses: Annotated[Path, typer.Argument(metavar="POSES", help="What 'magicpose animate' takes as POSES.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The picture, a PNG.")] = (
+        PreviewRequest.output
+    ),
+    size: Annotated[
+        str | None, typer.Option(metavar="PIXELS", help="Shorter side, or WIDTHxHEIGHT.  [default: 512]")
+    ] = DEFAULTS.size,
+    fit: Annotated[
+        str, typer.Option(metavar="auto|none", help="Fit the driver's proportions to the person in the photo.")
+    ] = DEFAULTS.fit,
+    start: Start = DEFAULTS.start,
+    end: End = DEFAULTS.end,
+    fps: Fps = DEFAULTS.fps,
+    detector: Detector = DEFAULTS.detector,
+    person: Person = DEFAULTS.person,
+    overwrite: Overwrite = False,
+) -> dict[str, Any]:
+    """Draw the poses over the photo: a look before the long run.
+
+    Shows the skeleton as it was fitted, the framing, and a strip of poses.
+    """
+    request = PreviewRequest(
+        AnimationRequest(
+            reference,
+            poses,
+            output,
+            size=size,
+            fit=fit,
+            start=start,
+            end=end,
+            fps=fps,
+            detector=detector,
+            person=person,
+        ),
+        output=output,
+        existing="overwrite" if overwrite else "refuse",
+    )
+    console.note(f"drawing {reference} with {poses}")
+    from magicpose_cli.animation.previewing import preview as run
+
+    result = run(request, console)
+    for note in result.notes:
+        console.note(note)
+    console.say(f"wrote {result.output}")
+    return asdict(result)
