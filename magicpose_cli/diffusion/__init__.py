@@ -9,8 +9,18 @@ from typing import Any
 
 _HOMES = {
     "AttentionBank": "attention_bank",
+    "Conditions": "denoise",
+    "Guidance": "guidance",
+    "MagicPoseOutput": "pipeline",
+    "MagicPosePipeline": "pipeline",
+    "Networks": "denoise",
     "attach_read": "reference_attention",
     "attach_write": "reference_attention",
+    "load_pipeline": "load",
+    "make_scheduler": "schedulers",
+    "published_scheduler": "schedulers",
+    "with_motion": "motion",
+    "write_appearance": "appearance",
 }
 __all__ = sorted(_HOMES)
 

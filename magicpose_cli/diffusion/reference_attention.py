@@ -17,18 +17,23 @@ from torch import Tensor, nn
 from magicpose_cli.diffusion.attention_bank import AttentionBank
 
 
-def reference_layers(unet: nn.Module) -> dict[str, nn.Module]:
-    """The self-attention layers that write or read: name → module, in running order.
+def spatial_layers(unet: nn.Module, kind: str) -> dict[str, Any]:
+    """The attention layers of one kind, ``attn1`` (to itself) or ``attn2`` (to the text): name → module.
 
-    Chosen by name, because a motion module's ``attn1`` is self-attention too, over time instead of space.
-    Raises ValueError where the network has none.
+    In running order. Chosen by name, because a motion module's ``attn1`` and ``attn2`` are self-attention over time.
     """
-    layers = {name: m for name, m in unet.named_modules() if ".attentions." in f".{name}" and name.endswith(".attn1")}
-    if not layers:
-        raise ValueError(f"{type(unet).__name__} has no spatial self-attention layer to attach to")
+    layers = {n: m for n, m in unet.named_modules() if ".attentions." in n and n.endswith(f".{kind}")}
     # The middle block is registered after the up blocks, but runs before them.
     running = {"down_blocks": 0, "mid_block": 1, "up_blocks": 2}
-    return dict(sorted(layers.items(), key=lambda item: running.get(item[0].split(".")[0], 3)))
+    return dict(sorted(layers.items(), key=lambda item: running[item[0].split(".")[0]]))
+
+
+def reference_layers(unet: nn.Module) -> dict[str, Any]:
+    """The self-attention layers that write or read. Raises ValueError where the network has none."""
+    layers = spatial_layers(unet, "attn1")
+    if not layers:
+        raise ValueError(f"{type(unet).__name__} has no spatial self-attention layer to attach to")
+    return layers
 
 
 class WriteProcessor:

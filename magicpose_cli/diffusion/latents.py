@@ -1,0 +1,51 @@
+"""Pictures ↔ latents through the VAE in chunks, and the first noise.
+
+Shapes: F pictures, H, W pixels, C latent channels, h, w latent size. Pictures outside are RGB uint8 (F, H, W, 3).
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from magicpose_cli.diffusion.stock import AutoencoderKL, randn_tensor
+
+
+def as_tensor(pictures: np.ndarray) -> Tensor:
+    """RGB uint8 (F, H, W, 3) → float32 (F, 3, H, W) in [0, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, 1).float() / 255
+
+
+def encode_pictures(vae: AutoencoderKL, pictures: Tensor, chunk: int = 4) -> Tensor:
+    """Pictures in [-1, 1] (F, 3, H, W) → latents (F, C, h, w): the mean of the VAE's distribution, scaled."""
+    latents = [vae.encode(part.to(vae.dtype)).latent_dist.mean for part in pictures.split(chunk)]
+    return (torch.cat(latents) - _shift(vae)) * vae.config.scaling_factor
+
+
+def decode_latents(vae: AutoencoderKL, latents: Tensor, chunk: int = 4) -> Iterator[np.ndarray]:
+    """Latents (F, C, h, w) → RGB uint8 (H, W, 3) one by one, decoded ``chunk`` at a time."""
+    for part in latents.split(chunk):
+        pictures = ((decode_to_tensor(vae, part).float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        yield from pictures.movedim(1, -1).cpu().numpy()
+
+
+def decode_to_tensor(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+    """Latents (F, C, h, w) → pictures (F, 3, H, W), about [-1, 1]."""
+    return vae.decode((latents / vae.config.scaling_factor + _shift(vae)).to(vae.dtype)).sample
+
+
+def first_noise(
+    frame_count: int, shape: tuple[int, int, int], seed: int | torch.Generator, *, shared: bool, device: torch.device
+) -> Tensor:
+    """Float32 (F, C, h, w) of ``shape`` (C, h, w); ``shared``: the same noise in all frames, as published.
+
+    A number is drawn on the CPU, so a seed gives the same noise on every device.
+    """
+    generator = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
+    noise = randn_tensor((1 if shared else frame_count, *shape), generator, device, torch.float32)
+    return noise.expand(frame_count, -1, -1, -1)
+
+
+def _shift(vae: AutoencoderKL) -> float:
+    return getattr(vae.config, "shift_factor", None) or 0.0

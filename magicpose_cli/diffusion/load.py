@@ -1,0 +1,165 @@
+"""A model folder → ``MagicPosePipeline``, strictly: every tensor there, of the right shape, and finite.
+
+A folder may come from anywhere: classes are the ones named here, never those that the folder names.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from magicpose_cli.core.errors import InputError, IntegrityError, MemoryLimitError
+from magicpose_cli.diffusion.pipeline import MagicPosePipeline
+from magicpose_cli.diffusion.reference_attention import reference_layers
+from magicpose_cli.diffusion.schedulers import SCHEDULERS
+from magicpose_cli.diffusion.stock import (
+    AutoencoderKL,
+    CLIPTextModel,
+    CLIPTokenizer,
+    ControlNetModel,
+    MotionAdapter,
+    UNet2DConditionModel,
+)
+
+_NETWORKS: dict[str, Any] = {
+    "vae": AutoencoderKL,
+    "text_encoder": CLIPTextModel,
+    "unet": UNet2DConditionModel,
+    "appearance_unet": UNet2DConditionModel,
+    "pose_controlnet": ControlNetModel,
+    "motion_adapter": MotionAdapter,
+}
+_SETTINGS = ("default_steps", "default_guidance", "native_size")
+_AGAIN = "download or convert the model again, or give another folder"
+
+
+def load_pipeline(
+    folder: str | Path, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> MagicPosePipeline:
+    """Load the model folder that ``save_pretrained``, ``convert`` or training wrote.
+
+    Raises InputError where the folder is missing or is no model folder, IntegrityError where a part is missing,
+    unreadable, of the wrong shape or not finite, MemoryLimitError where the device is too small.
+    """
+    folder = Path(folder)
+    index = _read_index(folder)
+    parts: dict[str, Any] = {}
+    for name, cls in _NETWORKS.items():
+        if name == "motion_adapter" and not (index.get(name) or [None])[0]:
+            parts[name] = None
+            continue
+        parts[name] = _load_network(folder, name, cls, dtype)
+    parts["tokenizer"] = _load_tokenizer(folder)
+    parts["scheduler"] = _load_scheduler(folder)
+    _check_fit(folder, parts)
+    pipeline = MagicPosePipeline(**parts, **{name: index[name] for name in _SETTINGS if name in index})
+    pipeline.set_progress_bar_config(disable=True)
+    try:
+        return pipeline.to(device)
+    except torch.OutOfMemoryError as error:
+        raise MemoryLimitError(
+            f"the model in {folder} does not fit on {device}", "use --offload, --dtype float16 or --device cpu"
+        ) from error
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    file = folder / "model_index.json"
+    if not folder.is_dir():
+        raise InputError(f"the model folder {folder} is not there", "run 'magicpose download', or correct the path")
+    if not file.is_file():
+        raise InputError(f"{folder} is not a model folder: it has no model_index.json", "give the folder that holds it")
+    index = _read_json(file)
+    if index.get("_class_name") != MagicPosePipeline.__name__:
+        raise InputError(
+            f"{folder} holds a {str(index.get('_class_name'))[:80]}, not a {MagicPosePipeline.__name__}",
+            "give a MagicPose model folder",
+        )
+    return index
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise IntegrityError(f"{file} cannot be read: {error}", _AGAIN) from error
+    if not isinstance(content, dict):
+        raise IntegrityError(f"{file} holds no settings", _AGAIN)
+    return content
+
+
+def _load_network(folder: Path, name: str, cls: Any, dtype: torch.dtype) -> torch.nn.Module:
+    part = folder / name
+    if not (part / "config.json").is_file():
+        raise IntegrityError(f"the model in {folder} has no {name}/config.json", _AGAIN)
+    if not any(part.glob("*.safetensors")):
+        raise IntegrityError(f"the model in {folder} has no weights in {name}/ (*.safetensors)", _AGAIN)
+    try:
+        network, report = cls.from_pretrained(
+            part, local_files_only=True, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
+        )
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # each library raises its own, down to bare Exception
+        raise IntegrityError(f"{part} cannot be loaded: {_first_line(error)}", _AGAIN) from error
+    for kind, problem in (
+        ("missing_keys", "lacks"),
+        ("mismatched_keys", "has a wrong shape in"),
+        ("unexpected_keys", "does not know"),
+    ):
+        if keys := sorted(map(str, report[kind])):
+            more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+            raise IntegrityError(f"{part} {problem} {keys[0]}{more}", _AGAIN)
+    for key, tensor in network.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise IntegrityError(f"{part} holds a value in {key} that is not finite", _AGAIN)
+    return network.eval()
+
+
+def _load_tokenizer(folder: Path) -> CLIPTokenizer:
+    part = folder / "tokenizer"
+    if not part.is_dir():
+        raise IntegrityError(f"the model in {folder} has no tokenizer/", _AGAIN)
+    try:
+        return CLIPTokenizer.from_pretrained(part, local_files_only=True)
+    except Exception as error:  # the tokenizers library raises bare Exception
+        raise IntegrityError(f"{part} cannot be loaded: {_first_line(error)}", _AGAIN) from error
+
+
+def _load_scheduler(folder: Path) -> Any:
+    file = folder / "scheduler" / "scheduler_config.json"
+    if not file.is_file():
+        raise IntegrityError(f"the model in {folder} has no scheduler/scheduler_config.json", _AGAIN)
+    config = _read_json(file)
+    classes = {cls.__name__: cls for cls in SCHEDULERS.values()}
+    name = str(config.get("_class_name"))
+    if name not in classes:
+        raise IntegrityError(f"{file} names {name[:80]}, not one of {', '.join(classes)}", _AGAIN)
+    try:
+        return classes[name].from_config(config)
+    except Exception as error:
+        raise IntegrityError(f"{file} cannot be used: {_first_line(error)}", _AGAIN) from error
+
+
+def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
+    """Parts of different models load well by themselves, and fail in the middle of the work."""
+    unet, appearance, controlnet = parts["unet"], parts["appearance_unet"], parts["pose_controlnet"]
+    width = parts["text_encoder"].config.hidden_size
+    for name in ("unet", "appearance_unet", "pose_controlnet"):
+        if parts[name].config.cross_attention_dim != width:
+            raise IntegrityError(f"{folder}: {name} does not fit the text encoder's width of {width}", _AGAIN)
+        if parts[name].config.in_channels != parts["vae"].config.latent_channels:
+            raise IntegrityError(f"{folder}: {name} does not fit the VAE's latent channels", _AGAIN)
+    shapes = [{n: layer.to_k.in_features for n, layer in reference_layers(u).items()} for u in (unet, appearance)]
+    if shapes[0] != shapes[1]:
+        raise IntegrityError(f"{folder}: unet and appearance_unet differ in their attention layers", _AGAIN)
+    if tuple(unet.config.block_out_channels) != tuple(controlnet.config.block_out_channels):
+        raise IntegrityError(f"{folder}: pose_controlnet does not fit the unet", _AGAIN)
+    halvings = len(controlnet.config.conditioning_embedding_out_channels) - 1
+    if halvings != len(parts["vae"].config.block_out_channels) - 1:
+        raise IntegrityError(f"{folder}: pose_controlnet's encoder does not end at the VAE's latent size", _AGAIN)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]

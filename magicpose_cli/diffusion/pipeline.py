@@ -1,0 +1,302 @@
+"""``MagicPosePipeline``: a reference photo and pose maps → frames. Saving, loading, offload and dtype are diffusers'.
+
+Source: MagicPose (arXiv 2311.12052).
+Shapes: F frames, H, W pixels, C latent channels, h, w latent size. Pictures are RGB uint8 (H, W, 3).
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from magicpose_cli.core.errors import IntegrityError, UsageError
+from magicpose_cli.diffusion.denoise import Conditions, Networks, denoise
+from magicpose_cli.diffusion.guidance import Guidance
+from magicpose_cli.diffusion.latents import as_tensor, decode_latents, encode_pictures, first_noise
+from magicpose_cli.diffusion.motion import with_motion
+from magicpose_cli.diffusion.pose_control import PoseEmbeddings
+from magicpose_cli.diffusion.stock import (
+    AutoencoderKL,
+    BaseOutput,
+    CLIPTextModel,
+    CLIPTokenizer,
+    ControlNetModel,
+    DiffusionPipeline,
+    MotionAdapter,
+    SchedulerMixin,
+    UNet2DConditionModel,
+)
+from magicpose_cli.diffusion.windows import Window, batches, windows
+
+PoseMaps = np.ndarray | Sequence[Any] | Callable[[int, int], np.ndarray]
+# Latent positions in one pass: 8 frames of 256² or 2 of 512² on a CPU, where a larger batch gains nothing.
+_POSITIONS_PER_BATCH = {"cpu": 8 * 32 * 32}
+_POSITIONS_PER_BATCH_ON_A_GPU = 8 * 64 * 64
+
+
+@dataclass
+class MagicPoseOutput(BaseOutput):
+    """``frames``: uint8 (F, H, W, 3), a list of F PIL images, or latents (F, C, h, w), by ``output_type``."""
+
+    frames: np.ndarray | list[Any] | Tensor
+
+
+class MagicPosePipeline(DiffusionPipeline):
+    """Animates the person of a reference photo by pose maps.
+
+    ``default_steps``, ``default_guidance`` and ``native_size`` (pixels of a side) belong to the weights: they stand
+    in the model folder and serve where a call leaves them out.
+    """
+
+    model_cpu_offload_seq = "text_encoder->unet->vae"  # the two others stay on the device: all three run in each step
+    _optional_components = ["motion_adapter"]  # noqa: RUF012 (diffusers' own name and type)
+
+    def __init__(
+        self,
+        vae: AutoencoderKL,
+        text_encoder: CLIPTextModel,
+        tokenizer: CLIPTokenizer,
+        unet: UNet2DConditionModel,
+        appearance_unet: UNet2DConditionModel,
+        pose_controlnet: ControlNetModel,
+        scheduler: SchedulerMixin,
+        motion_adapter: MotionAdapter | None = None,
+        default_steps: int = 50,
+        default_guidance: float = 7.0,
+        native_size: int = 512,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            appearance_unet=appearance_unet,
+            pose_controlnet=pose_controlnet,
+            scheduler=scheduler,
+            motion_adapter=motion_adapter,
+        )
+        self.register_to_config(default_steps=default_steps, default_guidance=default_guidance, native_size=native_size)
+
+    @property
+    def vae_scale_factor(self) -> int:
+        """Pixels of a side for each latent position."""
+        return 2 ** (len(self.vae.config.block_out_channels) - 1)
+
+    def __call__(
+        self, reference: Any, pose_maps: PoseMaps, *, output_type: str = "np", **options: Any
+    ) -> MagicPoseOutput:
+        """All frames at once. ``output_type`` is ``np``, ``pil`` or ``latent``; ``options`` as in ``stream``."""
+        if output_type == "latent":
+            options.pop("decode_chunk", None)
+            return MagicPoseOutput(frames=torch.cat(list(self.stream_latents(reference, pose_maps, **options))))
+        if output_type not in ("np", "pil"):
+            raise UsageError(f"unknown output type '{output_type}'", "use np, pil or latent")
+        frames = np.stack(list(self.stream(reference, pose_maps, **options)))
+        if output_type == "np":
+            return MagicPoseOutput(frames=frames)
+        from PIL import Image
+
+        return MagicPoseOutput(frames=[Image.fromarray(frame) for frame in frames])
+
+    @torch.no_grad()
+    def stream(
+        self, reference: Any, pose_maps: PoseMaps, *, decode_chunk: int = 4, **options: Any
+    ) -> Iterator[np.ndarray]:
+        """Yield the frames, RGB uint8 (H, W, 3), one by one; the VAE decodes ``decode_chunk`` at a time.
+
+        ``options`` are the arguments of ``stream_latents``: steps, guidance, seed, motion, memory, progress.
+        """
+        for latents in self.stream_latents(reference, pose_maps, **options):
+            yield from decode_latents(self.vae, latents, decode_chunk)
+        self.maybe_free_model_hooks()
+
+    @torch.no_grad()
+    def stream_latents(
+        self,
+        reference: Any,
+        pose_maps: PoseMaps,
+        *,
+        frame_count: int | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        guidance: Guidance | None = None,
+        prompt: str = "",
+        seed: int | torch.Generator = 0,
+        shared_noise: bool | None = None,
+        use_motion: bool = True,
+        window: int = 16,
+        window_overlap: int = 4,
+        frames_per_batch: int | None = None,
+        frames_per_segment: int = 64,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield the finished latents (F of the segment, C, h, w), float32, segment by segment.
+
+        ``reference`` is a picture (uint8 array or PIL), on the same canvas as the pose maps; both sides a multiple
+        of ``vae_scale_factor``. ``pose_maps`` are drawn maps, uint8 (F, H, W, 3) or a sequence of pictures, or a
+        function of (start, stop) that draws them, with ``frame_count``.
+
+        Without a motion module (none loaded, or ``use_motion`` false) frames do not see each other: the clip goes
+        through in segments of ``frames_per_segment``, ``frames_per_batch`` at a time, and memory does not grow with
+        its length. With one, all latents of the clip are one segment and go through in overlapping windows.
+        ``shared_noise`` (default: where there is no motion module) begins all frames with one noise.
+        ``guidance`` replaces ``guidance_scale`` and says which conditions its unconditional branch drops.
+        ``on_step(done, total)`` is told after each batch or window, in frames times steps.
+
+        Raises UsageError on arguments that do not fit each other, IntegrityError where a result is not finite.
+        """
+        device, has_motion = self._execution_device, use_motion and self.motion_adapter is not None
+        steps = self.config.default_steps if num_inference_steps is None else num_inference_steps
+        scale = self.config.default_guidance if guidance_scale is None else guidance_scale
+        picture = self._checked_picture(reference)
+        read, count = _reader(pose_maps, frame_count, picture.shape)
+        self._check(count, steps, window, window_overlap, frames_per_batch, frames_per_segment, has_motion)
+
+        pixels = (as_tensor(picture[None]) * 2 - 1).to(device)  # (1, 3, H, W) in [-1, 1]
+        clean = encode_pictures(self.vae, pixels).to(self.unet.dtype)  # (1, C, h, w)
+        text = self.encode_text(prompt)
+        rows = frames_per_batch or _batch_rows(device, clean.shape[-2] * clean.shape[-1])
+        unet = with_motion(self.unet, self.motion_adapter).to(device) if has_motion else self.unet
+        networks = Networks(unet, self.appearance_unet, self.pose_controlnet)
+        shared = not has_motion if shared_noise is None else shared_noise
+        noise = first_noise(count, tuple(clean.shape[1:]), seed, shared=shared, device=device)
+
+        length = count if has_motion else frames_per_segment
+        plans = [
+            _plan(min(length, count - start), steps, rows, (window, window_overlap) if has_motion else None)
+            for start in range(0, count, length)
+        ]
+        total = sum(len(w) for plan in plans for at_step in plan for w in at_step)
+        done = 0
+
+        def tell(w: Window) -> None:
+            nonlocal done
+            done += len(w)
+            if on_step is not None:
+                on_step(done, total)
+
+        for start, plan in zip(range(0, count, length), plans, strict=True):
+            stop = min(start + length, count)
+            poses = PoseEmbeddings(
+                self.pose_controlnet, _shifted(read, start), stop - start, device=device, keep=frames_per_segment
+            )
+            scheduler = copy.deepcopy(self.scheduler)  # multistep samplers remember; the next segment must not
+            scheduler.set_timesteps(steps, device=device)
+            latents = noise[start:stop] * scheduler.init_noise_sigma
+            latents = denoise(
+                networks,
+                Conditions(clean, text, poses),
+                latents,
+                scheduler,
+                plan.__getitem__,
+                guidance or Guidance(scale),
+                tell,
+            )
+            if not torch.isfinite(latents).all():
+                raise IntegrityError(
+                    f"the denoiser's result for the frames {start} to {stop - 1} is not finite",
+                    "try --dtype float32; if that does not help, the weights are damaged",
+                )
+            yield latents
+
+    @torch.no_grad()
+    def encode_text(self, prompt: str = "") -> Tensor:
+        """The text encoder's output (1, T, D) for ``prompt``, on the device and in the type of the networks."""
+        length = self.tokenizer.model_max_length
+        ids = self.tokenizer(prompt, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+        text = self.text_encoder(ids.input_ids.to(self._execution_device)).last_hidden_state
+        return text.to(self._execution_device, self.unet.dtype)
+
+    def _checked_picture(self, reference: Any) -> np.ndarray:
+        picture = _picture(reference)
+        side = self.vae_scale_factor
+        if picture.shape[0] % side or picture.shape[1] % side:
+            raise UsageError(
+                f"the canvas is {picture.shape[1]}x{picture.shape[0]} pixels, not a multiple of {side} on both sides",
+                "frame the reference and the poses on such a canvas",
+            )
+        return picture
+
+    def _check(
+        self,
+        count: int,
+        steps: int,
+        window: int,
+        overlap: int,
+        rows: int | None,
+        segment: int,
+        has_motion: bool,
+    ) -> None:
+        if count < 1:
+            raise UsageError("there are no pose maps", "give at least one")
+        if not 1 <= steps <= self.scheduler.config.num_train_timesteps:
+            most = self.scheduler.config.num_train_timesteps
+            raise UsageError(f"{steps} steps are not possible", f"use 1 to {most}")
+        if segment < 1 or (rows is not None and rows < 1):
+            raise UsageError("a batch and a segment need at least one frame each")
+        if has_motion:
+            longest = self.motion_adapter.config.motion_max_seq_length
+            if not 0 <= overlap < window <= longest:
+                raise UsageError(
+                    f"a window of {window} frames with {overlap} shared is not possible",
+                    f"use a window of at most {longest} frames, and share fewer than that",
+                )
+
+
+def _plan(count: int, steps: int, rows: int, window: tuple[int, int] | None) -> list[list[Window]]:
+    """For each step, which frames go through the networks together."""
+    return [windows(count, *window, step) if window else batches(count, rows) for step in range(steps)]
+
+
+def _batch_rows(device: torch.device, positions: int) -> int:
+    return max(1, _POSITIONS_PER_BATCH.get(device.type, _POSITIONS_PER_BATCH_ON_A_GPU) // positions)
+
+
+def _picture(image: Any) -> np.ndarray:
+    if hasattr(image, "convert"):  # PIL
+        image = image.convert("RGB")
+    picture = np.asarray(image)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[-1] != 3:
+        raise UsageError(f"a picture is {picture.dtype} {picture.shape}, not RGB uint8 (height, width, 3)")
+    return picture
+
+
+def _reader(
+    pose_maps: PoseMaps, frame_count: int | None, shape: tuple[int, ...]
+) -> tuple[Callable[[int, int], Tensor], int]:
+    """One way to read pose maps, checked against the reference's canvas, and how many there are."""
+    if callable(pose_maps):
+        if frame_count is None:
+            raise UsageError("pose maps given as a function need frame_count")
+        draw, count = pose_maps, frame_count
+    else:
+        drawn = pose_maps
+        count = len(drawn) if frame_count is None else frame_count
+        if count > len(drawn):
+            raise UsageError(f"frame_count is {count}, but there are {len(drawn)} pose maps")
+
+        def draw(start: int, stop: int) -> np.ndarray:
+            return np.stack([_picture(drawn[i]) for i in range(start, stop)])
+
+    def read(start: int, stop: int) -> Tensor:
+        maps = draw(start, stop)
+        if maps.dtype != np.uint8:
+            raise UsageError(f"pose maps are {maps.dtype}, not RGB uint8")
+        if maps.shape != (stop - start, *shape):
+            raise UsageError(
+                f"the pose maps {start} to {stop - 1} have shape {maps.shape}, "
+                f"but the reference is {shape[1]}x{shape[0]} pixels",
+                "frame the reference and the poses on one canvas",
+            )
+        return as_tensor(maps)
+
+    return read, count
+
+
+def _shifted(read: Callable[[int, int], Tensor], first: int) -> Callable[[int, int], Tensor]:
+    return lambda start, stop: read(first + start, first + stop)

@@ -1,0 +1,38 @@
+"""The stock classes of diffusers and transformers that this room builds on, imported behind the torchvision guard."""
+
+from magicpose_cli.core.torchvision_guard import guard_torchvision
+
+guard_torchvision()
+
+from diffusers import (  # noqa: E402
+    AutoencoderKL,
+    ControlNetModel,
+    DDIMScheduler,
+    DiffusionPipeline,
+    DPMSolverMultistepScheduler,
+    MotionAdapter,
+    SchedulerMixin,
+    UNet2DConditionModel,
+    UNetMotionModel,
+    UniPCMultistepScheduler,
+)
+from diffusers.utils import BaseOutput  # noqa: E402
+from diffusers.utils.torch_utils import randn_tensor  # noqa: E402
+from transformers import CLIPTextModel, CLIPTokenizer  # noqa: E402
+
+__all__ = [
+    "AutoencoderKL",
+    "BaseOutput",
+    "CLIPTextModel",
+    "CLIPTokenizer",
+    "ControlNetModel",
+    "DDIMScheduler",
+    "DPMSolverMultistepScheduler",
+    "DiffusionPipeline",
+    "MotionAdapter",
+    "SchedulerMixin",
+    "UNet2DConditionModel",
+    "UNetMotionModel",
+    "UniPCMultistepScheduler",
+    "randn_tensor",
+]
