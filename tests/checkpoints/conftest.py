@@ -1,6 +1,7 @@
 """A MagicPose model small enough to convert for real: the same build as SD 1.5, LDM names, random values."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def _ldm_tensors(kind: str, config: Mapping[str, Any], prefix: str = "", seed: i
         shape = shapes[ours]
         if kind == "vae" and ".attn_1." in ldm and len(shape) == 2:
             shape = (*shape, 1, 1)
-        tensors[prefix + ldm] = torch.randn(shape, generator=generator)
+        tensors[prefix + ldm] = torch.randn(shape, generator=generator) * math.prod(shape[1:]) ** -0.5
     return tensors
 
 

@@ -1,5 +1,6 @@
 """Motion modules in AnimateDiff's names become MotionAdapter folders; the version is read from the tensors."""
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -8,6 +9,7 @@ from magicpose_cli.core.errors import IntegrityError
 from magicpose_cli.diffusion.checkpoints.animatediff import convert_motion_module, motion_component
 from magicpose_cli.diffusion.checkpoints.components import check
 from magicpose_cli.diffusion.checkpoints.convert import detect_checkpoint
+from magicpose_cli.diffusion.checkpoints.magicpose_ldm import convert_magicpose
 
 
 def _animatediff(channels, frames, mid, layers=2, prefix=""):
@@ -89,6 +91,24 @@ def test_a_motion_adapter_file_is_taken_over(tmp_path):
     files = [(folder / "diffusion_pytorch_model.safetensors").read_bytes() for folder in (first, again)]
     assert files[0] == files[1]
     assert (first / "config.json").read_bytes() == (again / "config.json").read_bytes()
+
+
+def test_a_whole_model_takes_its_motion_module_along(released, configs, tokenizer_folder, tmp_path):
+    from magicpose_cli.diffusion.pipeline import MagicPosePipeline
+
+    save_file(_animatediff((32, 64, 64, 96), 32, True, layers=1), tmp_path / "mm.safetensors")
+    out = convert_magicpose(
+        released,
+        tmp_path / "model",
+        tokenizer=tokenizer_folder,
+        motion_module=tmp_path / "mm.safetensors",
+        dtype="float32",
+        configs=configs,
+    ).folder
+    pipeline = MagicPosePipeline.from_pretrained(out)
+    pipeline.set_progress_bar_config(disable=True)
+    photo, poses = np.full((64, 64, 3), 90, np.uint8), np.zeros((2, 64, 64, 3), np.uint8)
+    assert pipeline(photo, poses, num_inference_steps=1).frames.shape == (2, 64, 64, 3)
 
 
 def test_odd_files_are_refused_by_name(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -81,6 +82,17 @@ def test_index_names_every_folder(converted):
     assert index["_class_name"] == "MagicPosePipeline" and index["motion_adapter"] == [None, None]
     assert [index[name] for name in ("default_steps", "default_guidance", "native_size")] == [50, 7.0, 512]
     assert converted.notes == ()
+
+
+def test_the_pipeline_makes_a_frame_of_it(converted):
+    from magicpose_cli.diffusion.pipeline import MagicPosePipeline
+
+    pipeline = MagicPosePipeline.from_pretrained(converted.folder)
+    pipeline.set_progress_bar_config(disable=True)
+    assert pipeline.config.native_size == 512 and pipeline.motion_adapter is None
+    photo, poses = np.full((64, 64, 3), 90, np.uint8), np.zeros((1, 64, 64, 3), np.uint8)
+    frames = pipeline(photo, poses, num_inference_steps=2, prompt="he").frames
+    assert frames.shape == (1, 64, 64, 3) and frames.dtype == np.uint8
 
 
 def test_half_precision_is_the_default_and_halves_the_file(released, configs, tokenizer_folder, tmp_path):

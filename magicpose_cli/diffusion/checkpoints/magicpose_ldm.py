@@ -87,6 +87,8 @@ def convert_magicpose(
     Raises IntegrityError (damaged, incomplete, or a tensor with no place, named), OutputError, DiskFullError,
     InputError, UsageError.
     """
+    from magicpose_cli.diffusion.schedulers import published_scheduler
+
     out, target, configs = Path(out), to_dtype(dtype), configs or ModelConfigs()
     tensors = dict(checkpoint) if isinstance(checkpoint, Mapping) else load_tensors(checkpoint)
     title = "the checkpoint" if isinstance(checkpoint, Mapping) else str(checkpoint)
@@ -107,7 +109,7 @@ def convert_magicpose(
         for component in components:
             write(component, folder / component.folder, target, advance)
         _write_tokenizer(folder / "tokenizer", *tokenizer_files)
-        _write_scheduler(folder / "scheduler", configs)
+        published_scheduler().save_pretrained(folder / "scheduler")
         _write_index(folder, components, configs)
     return Converted("magicpose", out, tuple(notes))
 
@@ -193,19 +195,13 @@ def _tokenizer_files(folder: Path) -> tuple[Path, Path]:
 
 def _write_tokenizer(folder: Path, vocab: Path, merges: Path) -> None:
     """Our own tokenizer config around CLIP's vocabulary: nothing else of the given folder is read."""
-    from transformers import CLIPTokenizer
+    from magicpose_cli.diffusion.stock import CLIPTokenizer
 
     try:
         tokenizer = CLIPTokenizer(vocab=str(vocab), merges=str(merges), model_max_length=TOKENIZER_LENGTH)
     except Exception as error:  # the tokenizers library raises bare Exception for a broken vocabulary
         raise IntegrityError(f"{vocab.parent} holds no CLIP vocabulary: {error}", "get the two files again") from error
     tokenizer.save_pretrained(folder)
-
-
-def _write_scheduler(folder: Path, configs: ModelConfigs) -> None:
-    from diffusers import DDIMScheduler
-
-    DDIMScheduler(**configs.scheduler).save_pretrained(folder)
 
 
 def _write_index(folder: Path, components: list[Component], configs: ModelConfigs) -> None:

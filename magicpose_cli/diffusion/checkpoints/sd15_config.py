@@ -1,7 +1,6 @@
 """The configs of SD 1.5's modules, as shipped with us: a config file from the net is never read.
 
-Source: the published architecture of Stable Diffusion 1.5, ControlNet v1.1 and AnimateDiff, and the sampling that
-MagicPose was published with (DDIM, "leading" steps with offset 1, the last step landing on alpha_bar[0]).
+Source: the published architecture of Stable Diffusion 1.5, ControlNet v1.1 and AnimateDiff.
 """
 
 from __future__ import annotations
@@ -61,18 +60,6 @@ TEXT_ENCODER = {
     "pad_token_id": 1,
     "eos_token_id": 2,
 }
-SCHEDULER = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "prediction_type": "epsilon",
-    "timestep_spacing": "leading",
-    "steps_offset": 1,
-    "set_alpha_to_one": False,
-    "clip_sample": False,
-    "thresholding": False,
-}
 PIPELINE = {"default_steps": 50, "default_guidance": 7.0, "native_size": 512}
 TOKENIZER_LENGTH = 77
 MOTION_HEADS, MOTION_GROUPS = 8, 32
@@ -90,7 +77,6 @@ class ModelConfigs:
     controlnet: Mapping[str, Any] = field(default_factory=lambda: dict(CONTROLNET))
     vae: Mapping[str, Any] = field(default_factory=lambda: dict(VAE))
     text_encoder: Mapping[str, Any] = field(default_factory=lambda: dict(TEXT_ENCODER))
-    scheduler: Mapping[str, Any] = field(default_factory=lambda: dict(SCHEDULER))
     pipeline: Mapping[str, Any] = field(default_factory=lambda: dict(PIPELINE))
 
 
@@ -101,17 +87,17 @@ def empty_module(kind: str, config: Mapping[str, Any]) -> torch.nn.Module:
     """
     import torch
 
+    from magicpose_cli.diffusion import stock
+
     with torch.device("meta"):
         if kind == "text_encoder":
-            from transformers import CLIPTextConfig, CLIPTextModel
+            from transformers import CLIPTextConfig
 
-            return CLIPTextModel(CLIPTextConfig(**config))
-        from diffusers import AutoencoderKL, ControlNetModel, MotionAdapter, UNet2DConditionModel
-
+            return stock.CLIPTextModel(CLIPTextConfig(**config))
         classes = {
-            "unet": UNet2DConditionModel,
-            "controlnet": ControlNetModel,
-            "vae": AutoencoderKL,
-            "motion_adapter": MotionAdapter,
+            "unet": stock.UNet2DConditionModel,
+            "controlnet": stock.ControlNetModel,
+            "vae": stock.AutoencoderKL,
+            "motion_adapter": stock.MotionAdapter,
         }
         return classes[kind](**config)
