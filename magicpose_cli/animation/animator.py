@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,19 +26,25 @@ from magicpose_cli.animation.run_folder import (
 from magicpose_cli.animation.sound import choose_sound
 from magicpose_cli.animation.versions import versions
 from magicpose_cli.conditions.build import build_condition_set
-from magicpose_cli.conditions.framing import choose_canvas, unframe
+from magicpose_cli.conditions.framing import choose_canvas, unframe, unframed_size
 from magicpose_cli.core.clip import SoundSource
 from magicpose_cli.core.condition_set import ConditionSet
 from magicpose_cli.core.device import choose_device, choose_dtype
+from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.video.read import open_clip, read_image
 from magicpose_cli.video.side_by_side import panel_size, side_by_side
 from magicpose_cli.video.write import VideoReport, write_video
 
+if TYPE_CHECKING:
+    import torch
+
+    from magicpose_cli.diffusion.pipeline import MagicPosePipeline
+
 COMPARE_HEIGHT = 512  # pixels; smaller results are shown enlarged to half of it
 _CHUNK = 16  # pose maps drawn at a time
 
-Panel = tuple[str, "Iterable[np.ndarray] | np.ndarray"]
+Panel = tuple[str, Iterable[np.ndarray] | np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,6 @@ class Prepared:
     poses: PoseInput
     conditions: ConditionSet
     sound: SoundSource | None
-
-    @property
-    def output_size(self) -> tuple[int, int]:
-        """Width and height of the frames that come out: the canvas without its padding."""
-        blank = np.zeros((self.conditions.height, self.conditions.width, 3), np.uint8)
-        shown = unframe(blank, self.conditions.framing)
-        return shown.shape[1], shown.shape[0]
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,8 @@ def animate(
     if not check_outputs(request):
         return AnimationResult(request.output, record_path(request.output), skipped=True)
     device = choose_device(request.device)
+    if request.offload and device.type == "cpu":
+        raise UsageError("--offload moves the model between GPU and memory: it needs a GPU", "leave --offload out")
     dtype = choose_dtype(request.dtype, device)
     prepared = prepare(request, progress)
     timings = {"preparing": time.monotonic() - started}
@@ -105,22 +106,23 @@ def animate(
     began = time.monotonic()
     pipeline = _load(request, prepared, device, dtype)
     timings["loading"] = time.monotonic() - began
-    width, height = prepared.output_size
     began = time.monotonic()
-    frames = _sampled(pipeline, request, prepared, progress, timings)
-    report = write_video(
-        request.output,
-        (unframe(frame, prepared.conditions.framing) for frame in frames),
-        prepared.poses.fps,
-        width=width,
-        height=height,
-        sound=prepared.sound,
-        metadata={"comment": "Animated with magicpose: synthetic"},
-        expected_frames=prepared.conditions.frame_count,
-        progress=progress,
-        overwrite=request.existing == "overwrite",
-    )
-    timings["writing"] = time.monotonic() - began - timings["sampling"]
+    framing = prepared.conditions.framing
+    width, height = unframed_size(framing)
+    with _sampled(pipeline, request, prepared, progress) as frames:
+        report = write_video(
+            request.output,
+            (unframe(frame, framing) for frame in frames),
+            prepared.poses.fps,
+            width=width,
+            height=height,
+            sound=prepared.sound,
+            metadata={"comment": "Animated with magicpose: synthetic"},
+            expected_frames=prepared.conditions.frame_count,
+            progress=progress,
+            overwrite=request.existing == "overwrite",
+        )
+    timings["animating"] = time.monotonic() - began
     for note in report.notes:
         progress.note(note)
     compare = None
@@ -170,7 +172,9 @@ def prepare(request: AnimationRequest, progress: Progress = SILENT) -> Prepared:
         progress.note(note)
     person = None
     if poses.track is not None and request.fit == "auto":
-        person = person_in(reference, request.detector, request.reference_poses, progress)
+        person = person_in(reference, request.detector, request.reference_poses)
+        if person is None:
+            progress.note(f"no person was found in {request.reference}; --reference-poses can give the keypoints")
     size = parse_size(request.size) if request.size else facts.native_size
     width, height = choose_canvas(reference.shape[1], reference.shape[0], size)
     conditions = build_condition_set(
@@ -184,49 +188,77 @@ def prepare(request: AnimationRequest, progress: Progress = SILENT) -> Prepared:
     )
     for note in conditions.notes:
         progress.note(note)
-    preset = PRESETS[request.preset]
-    filled = replace(
-        request,
-        model=choice.name,
-        steps=request.steps or max(1, round(facts.default_steps * preset.steps_share)),
-        guidance=facts.default_guidance if request.guidance is None else request.guidance,
-        scheduler=request.scheduler or preset.scheduler,
-        size=f"{width}x{height}",
-        motion=request.motion and facts.has_motion,
-    )
+    filled = fill_defaults(request, choice, facts, (width, height))
     if request.motion and not facts.has_motion:
         progress.note("the model has no motion module: each frame is sampled by itself, from one shared noise")
     return Prepared(filled, choice, facts, reference, poses, conditions, choose_sound(request.audio, poses.sound))
 
 
-def _load(request: AnimationRequest, prepared: Prepared, device: Any, dtype: Any) -> Any:
-    from magicpose_cli.diffusion.load import load_pipeline
+def fill_defaults(
+    request: AnimationRequest, choice: ModelChoice, facts: ModelFacts, canvas: tuple[int, int]
+) -> AnimationRequest:
+    """The request with what it left to the preset and the model."""
+    preset = PRESETS[request.preset]
+    return replace(
+        request,
+        model=choice.name,
+        steps=request.steps or max(1, round(facts.default_steps * preset.steps_share)),
+        guidance=facts.default_guidance if request.guidance is None else request.guidance,
+        scheduler=request.scheduler or preset.scheduler,
+        size=f"{canvas[0]}x{canvas[1]}",
+        motion=request.motion and facts.has_motion,
+    )
 
-    pipeline = load_pipeline(prepared.choice.folder, device=device, dtype=dtype)
-    pipeline.set_scheduler(request.scheduler)
+
+def _load(request: AnimationRequest, prepared: Prepared, device: torch.device, dtype: torch.dtype) -> MagicPosePipeline:
+    """The pipeline, with the request's sampler, on the device or ready to move there part by part."""
+    from magicpose_cli.diffusion.load import load_pipeline
+    from magicpose_cli.diffusion.schedulers import make_scheduler
+
+    pipeline = load_pipeline(prepared.choice.folder, device="cpu" if request.offload else device, dtype=dtype)
+    pipeline.scheduler = make_scheduler(request.scheduler, pipeline.scheduler)
+    if request.offload:
+        pipeline.enable_model_cpu_offload(device=device)
     return pipeline
 
 
+@contextmanager
 def _sampled(
-    pipeline: Any, request: AnimationRequest, prepared: Prepared, progress: Progress, timings: dict[str, float]
-) -> Iterator[np.ndarray]:
-    """The frames of the canvas, one by one. All denoising is done before the first one comes."""
-    began = time.monotonic()
-    with progress.stage("animating", request.steps, "step") as advance:
+    pipeline: MagicPosePipeline, request: AnimationRequest, prepared: Prepared, progress: Progress
+) -> Iterator[Iterator[np.ndarray]]:
+    """The frames of the canvas, one by one. The first one is there when the block begins."""
+    count, steps = prepared.conditions.frame_count, request.steps or 1
+    whole = count * steps
+    shown = 0
+
+    with ExitStack() as stage:
+        advance = stage.enter_context(progress.stage("animating", whole, "frame-step"))
+
+        def tell(done: int, total: int) -> None:
+            nonlocal shown
+            now = whole * done // total
+            advance(now - shown)
+            shown = now
+
         frames = pipeline.stream(
             prepared.conditions.reference,
             prepared.conditions.pose_maps,
-            frame_count=prepared.conditions.frame_count,
-            num_inference_steps=request.steps,
+            frame_count=count,
+            num_inference_steps=steps,
             guidance_scale=request.guidance,
             prompt=request.prompt,
             seed=request.seed,
             use_motion=request.motion,
-            on_step=lambda done, total: advance(),
+            on_step=tell,
         )
         first = next(frames)
-    timings["sampling"] = time.monotonic() - began
-    yield from chain([first], frames)
+
+        def all_frames() -> Iterator[np.ndarray]:
+            yield first
+            yield from frames
+            stage.close()
+
+        yield all_frames()
 
 
 def write_comparison(

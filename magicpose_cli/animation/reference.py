@@ -5,18 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from magicpose_cli.core.errors import InputError, NoPersonError
-from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.pose.detector import PersonPose, make_detector
 from magicpose_cli.pose.openpose_json import read_poses
 from magicpose_cli.pose.track import choose_person
 
 
-def person_in(
-    reference: np.ndarray, detector: str, poses: Path | None = None, progress: Progress = SILENT
-) -> PersonPose | None:
+def person_in(reference: np.ndarray, detector: str, poses: Path | None = None) -> PersonPose | None:
     """Keypoints of the person in a photo, in its pixels: from the first frame of ``poses``, or found in the photo.
 
-    None, with a note, where the detector finds nobody. Raises InputError where ``poses`` belong to a picture of
+    None where the detector finds nobody. Raises InputError where ``poses`` belong to a picture of
     another shape, NoPersonError where they show nobody.
     """
     if poses is not None:
@@ -26,11 +23,6 @@ def person_in(
         person = choose_person(finder.detect(reference), "largest")
     finally:
         finder.close()
-    if person is None:
-        progress.note(
-            "no person was found in the reference photo, so the poses are used as they are; "
-            "--reference-poses gives the photo's keypoints"
-        )
     return person
 
 

@@ -69,7 +69,10 @@ def animate(
     ] = DEFAULTS.scheduler,
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same video.")] = DEFAULTS.seed,
     size: Annotated[
-        str | None, typer.Option(metavar="PIXELS", help="Shorter side, or WIDTHxHEIGHT.  [default: the model's]")
+        str | None,
+        typer.Option(
+            metavar="PIXELS", help="Side of a square of as many pixels, or WIDTHxHEIGHT.  [default: the model's]"
+        ),
     ] = DEFAULTS.size,
     fit: Annotated[
         str, typer.Option(metavar="auto|none", help="Fit the driver's proportions to the person in the photo.")

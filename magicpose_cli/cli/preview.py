@@ -26,7 +26,8 @@ def preview(
         PreviewRequest.output
     ),
     size: Annotated[
-        str | None, typer.Option(metavar="PIXELS", help="Shorter side, or WIDTHxHEIGHT.  [default: 512]")
+        str | None,
+        typer.Option(metavar="PIXELS", help="Side of a square of as many pixels, or WIDTHxHEIGHT.  [default: 512]"),
     ] = DEFAULTS.size,
     fit: Annotated[
         str, typer.Option(metavar="auto|none", help="Fit the driver's proportions to the person in the photo.")
