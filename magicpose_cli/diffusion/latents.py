@@ -14,7 +14,7 @@ from magicpose_cli.diffusion.stock import AutoencoderKL, randn_tensor
 
 def as_tensor(pictures: np.ndarray) -> Tensor:
     """RGB uint8 (F, H, W, 3) → float32 (F, 3, H, W) in [0, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(pictures)).movedim(-1, 1).float() / 255
+    return torch.from_numpy(np.array(pictures)).movedim(-1, 1).float() / 255
 
 
 def encode_pictures(vae: AutoencoderKL, pictures: Tensor, chunk: int = 4) -> Tensor:

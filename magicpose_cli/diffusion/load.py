@@ -4,6 +4,8 @@ A folder may come from anywhere: classes are the ones named here, never those th
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from magicpose_cli.diffusion.stock import (
     ControlNetModel,
     MotionAdapter,
     UNet2DConditionModel,
+    diffusers_logging,
+    transformers_logging,
 )
 
 _NETWORKS: dict[str, Any] = {
@@ -95,9 +99,10 @@ def _load_network(folder: Path, name: str, cls: Any, dtype: torch.dtype) -> torc
     if not any(part.glob("*.safetensors")):
         raise IntegrityError(f"the model in {folder} has no weights in {name}/ (*.safetensors)", _AGAIN)
     try:
-        network, report = cls.from_pretrained(
-            part, local_files_only=True, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
-        )
+        with _quiet():
+            network, report = cls.from_pretrained(
+                part, local_files_only=True, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
+            )
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # each library raises its own, down to bare Exception
@@ -158,6 +163,23 @@ def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
     halvings = len(controlnet.config.conditioning_embedding_out_channels) - 1
     if halvings != len(parts["vae"].config.block_out_channels) - 1:
         raise IntegrityError(f"{folder}: pose_controlnet's encoder does not end at the VAE's latent size", _AGAIN)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The libraries' bars and reports stay off the terminal: what they say is in the report, and checked."""
+    libraries = (diffusers_logging, transformers_logging)
+    before = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    try:
+        for library in libraries:
+            library.set_verbosity(library.CRITICAL)
+            library.disable_progress_bar()
+        yield
+    finally:
+        for library, (verbosity, bar) in zip(libraries, before, strict=True):
+            library.set_verbosity(verbosity)
+            if bar:
+                library.enable_progress_bar()
 
 
 def _first_line(error: Exception) -> str:

@@ -130,7 +130,7 @@ class MagicPosePipeline(DiffusionPipeline):
         shared_noise: bool | None = None,
         use_motion: bool = True,
         window: int = 16,
-        window_overlap: int = 4,
+        window_overlap: int | None = None,
         frames_per_batch: int | None = None,
         frames_per_segment: int = 64,
         on_step: Callable[[int, int], None] | None = None,
@@ -143,7 +143,8 @@ class MagicPosePipeline(DiffusionPipeline):
 
         Without a motion module (none loaded, or ``use_motion`` false) frames do not see each other: the clip goes
         through in segments of ``frames_per_segment``, ``frames_per_batch`` at a time, and memory does not grow with
-        its length. With one, all latents of the clip are one segment and go through in overlapping windows.
+        its length. With one, all latents of the clip are one segment and go through in windows of ``window`` frames
+        that share ``window_overlap`` (default: a quarter of a window).
         ``shared_noise`` (default: where there is no motion module) begins all frames with one noise.
         ``guidance`` replaces ``guidance_scale`` and says which conditions its unconditional branch drops.
         ``on_step(done, total)`` is told after each batch or window, in frames times steps.
@@ -154,8 +155,9 @@ class MagicPosePipeline(DiffusionPipeline):
         steps = self.config.default_steps if num_inference_steps is None else num_inference_steps
         scale = self.config.default_guidance if guidance_scale is None else guidance_scale
         picture = self._checked_picture(reference)
+        overlap = window // 4 if window_overlap is None else window_overlap
         read, count = _reader(pose_maps, frame_count, picture.shape)
-        self._check(count, steps, window, window_overlap, frames_per_batch, frames_per_segment, has_motion)
+        self._check(count, steps, window, overlap, frames_per_batch, frames_per_segment, has_motion)
 
         pixels = (as_tensor(picture[None]) * 2 - 1).to(device)  # (1, 3, H, W) in [-1, 1]
         clean = encode_pictures(self.vae, pixels).to(self.unet.dtype)  # (1, C, h, w)
@@ -168,7 +170,7 @@ class MagicPosePipeline(DiffusionPipeline):
 
         length = count if has_motion else frames_per_segment
         plans = [
-            _plan(min(length, count - start), steps, rows, (window, window_overlap) if has_motion else None)
+            _plan(min(length, count - start), steps, rows, (window, overlap) if has_motion else None)
             for start in range(0, count, length)
         ]
         total = sum(len(w) for plan in plans for at_step in plan for w in at_step)

@@ -17,8 +17,10 @@ from diffusers import (  # noqa: E402
     UniPCMultistepScheduler,
 )
 from diffusers.utils import BaseOutput  # noqa: E402
+from diffusers.utils import logging as diffusers_logging  # noqa: E402
 from diffusers.utils.torch_utils import randn_tensor  # noqa: E402
 from transformers import CLIPTextModel, CLIPTokenizer  # noqa: E402
+from transformers.utils import logging as transformers_logging  # noqa: E402
 
 __all__ = [
     "AutoencoderKL",
@@ -34,5 +36,7 @@ __all__ = [
     "UNet2DConditionModel",
     "UNetMotionModel",
     "UniPCMultistepScheduler",
+    "diffusers_logging",
     "randn_tensor",
+    "transformers_logging",
 ]
