@@ -7,14 +7,23 @@ Sources: MediaPipe's charts of pose (33), hand (21) and face mesh (478); OpenPos
 """
 
 import importlib
-import re
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from magicpose_cli.core.errors import UsageError
-from magicpose_cli.core.keypoints import LEFT_SHOULDER, NECK, RIGHT_SHOULDER
+from magicpose_cli.core.keypoints import (
+    LEFT_EAR,
+    LEFT_EYE,
+    LEFT_SHOULDER,
+    NECK,
+    NOSE,
+    RIGHT_EAR,
+    RIGHT_EYE,
+    RIGHT_SHOULDER,
+)
+from magicpose_cli.core.opencv_guard import explain_opencv
 from magicpose_cli.pose.detector import PersonPose
 from magicpose_cli.pose.quiet import without_native_noise
 
@@ -25,6 +34,8 @@ LONGEST_SIDE = 1920
 # OpenPose's 18 body points among MediaPipe's 33; the neck's place is filled by the shoulders' middle.
 BODY_OF_33 = (0, 0, 12, 14, 16, 11, 13, 15, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7)
 
+NOSE_TIP, RIGHT_IRIS, LEFT_IRIS = 4, 468, 473  # mesh vertices
+
 # The 68 points of iBUG 300-W and the two pupils on MediaPipe's mesh: the middle of two vertices, or one vertex.
 # The jaw is 17 evenly spaced points from the person's right ear to the left one, as 300-W has it; the brows run
 # between the mesh's upper and lower row, for the upper one lies above the hair.
@@ -33,13 +44,13 @@ FACE_OF_478 = (
     (377, 400), 378, (365, 379), 397, 288, 361, (454, 323), (356, 454),
     (70, 46), (63, 53), (105, 52), (66, 65), (107, 55),
     (336, 285), (296, 295), (334, 282), (293, 283), (300, 276),
-    168, 197, (195, 5), 4,
+    168, 197, (195, 5), NOSE_TIP,
     98, 97, 2, 326, 327,
     33, 160, 158, 133, 153, 144,
     362, 385, 387, 263, 373, 380,
     61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,
     78, 82, 13, 312, 308, 317, 14, 87,
-    468, 473,
+    RIGHT_IRIS, LEFT_IRIS,
 )  # fmt: skip
 _FACE_PAIRS = np.array([v if isinstance(v, tuple) else (v, v) for v in FACE_OF_478])  # (70, 2)
 
@@ -48,7 +59,8 @@ class MediaPipeDetector:
     """MediaPipe Holistic as a ``PoseDetector``.
 
     ``still`` searches each frame afresh (single photos). Otherwise the person is followed from frame to frame, and
-    MediaPipe's own filter takes jitter off the body. Raises UsageError where mediapipe does not load.
+    MediaPipe's own filter takes jitter off the body. Raises UsageError where mediapipe does not load, DeviceError where
+    OpenCV wants a system library.
     """
 
     name = "mediapipe"
@@ -79,12 +91,12 @@ class MediaPipeDetector:
             )
         )  # fmt: skip
         self._heard_all |= face is not None and (left_hand is not None or right_hand is not None)
-        missing = PersonPose.empty()
+        nobody = PersonPose.empty()
         pose = PersonPose(
-            body=missing.body if body is None else body_of_33(body),
-            left_hand=missing.left_hand if left_hand is None else _present(left_hand),
-            right_hand=missing.right_hand if right_hand is None else _present(right_hand),
-            face=missing.face if face is None else _present(face_of_478(face)),
+            body=nobody.body if body is None else with_head_of_mesh(body_of_33(body), face),
+            left_hand=nobody.left_hand if left_hand is None else _present(left_hand),
+            right_hand=nobody.right_hand if right_hand is None else _present(right_hand),
+            face=nobody.face if face is None else _present(face_of_478(face)),
         ).inside(frame.shape[1], frame.shape[0])
         return [] if pose.box is None else [pose]
 
@@ -114,6 +126,21 @@ def body_of_33(points: np.ndarray) -> np.ndarray:
     return body
 
 
+def with_head_of_mesh(body: np.ndarray, mesh: np.ndarray | None) -> np.ndarray:
+    """The (18, 3) body with nose and eyes where the (478, 3) face mesh has them, and the ears moved with the eyes.
+
+    In close-ups the body's own lie up to a third of a face too low. Confidences stay the body's.
+    """
+    if mesh is None:
+        return body
+    body = body.copy()
+    for eye, ear, iris in ((RIGHT_EYE, RIGHT_EAR, RIGHT_IRIS), (LEFT_EYE, LEFT_EAR, LEFT_IRIS)):
+        body[ear, :2] += mesh[iris, :2] - body[eye, :2]
+        body[eye, :2] = mesh[iris, :2]
+    body[NOSE, :2] = mesh[NOSE_TIP, :2]
+    return body
+
+
 def face_of_478(points: np.ndarray) -> np.ndarray:
     """(478, 3) mesh vertices → (70, 3): iBUG 68 and the pupils."""
     return points[_FACE_PAIRS].mean(axis=1)
@@ -123,20 +150,10 @@ def _load() -> tuple[Any, Any]:
     try:
         return importlib.import_module("mediapipe"), importlib.import_module("mediapipe.python.solutions.holistic")
     except ImportError as error:
-        raise UsageError(
-            f"the detector 'mediapipe' does not load on this machine: {error}", _load_hint(error)
+        raise explain_opencv(error) or UsageError(
+            f"the detector 'mediapipe' does not load on this machine: {error}",
+            "it comes for Python 3.11 and 3.12: pip install mediapipe==0.10.21",
         ) from error
-
-
-def _load_hint(error: ImportError) -> str:
-    if missing := re.match(r"(lib(GL|gthread|glib)\S*)", str(error)):
-        # mediapipe brings the OpenCV build with windows; the one without needs no such library and shares its folder.
-        return (
-            f"OpenCV wants the system library {missing[1]}: "
-            "pip install --force-reinstall --no-deps 'opencv-python-headless>=4.9,<4.12', "
-            "or as administrator: apt-get install libgl1 libglib2.0-0"
-        )
-    return "it comes for Python 3.11 and 3.12: pip install 'mediapipe==0.10.21'"
 
 
 def _scaled_down(frame: np.ndarray) -> np.ndarray:
