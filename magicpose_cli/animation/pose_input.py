@@ -6,6 +6,7 @@ video, or a driving video (a GIF, an image or a folder of frames too), whose pos
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from magicpose_cli.animation.extraction import cached_extraction
 from magicpose_cli.animation.request import AnimationRequest, ExtractionRequest, parse_fps
 from magicpose_cli.animation.run_folder import sha256_of
-from magicpose_cli.conditions.pose_maps import PoseMapSource, looks_like_pose_map, open_pose_maps, pose_maps_from_clip
+from magicpose_cli.conditions.map_reading import looks_like_pose_maps
+from magicpose_cli.conditions.pose_maps import PoseMapSource, open_pose_maps, pose_maps_from_clip
 from magicpose_cli.core.clip import Clip, SoundSource
 from magicpose_cli.core.errors import InputError, NoPersonError, UsageError
 from magicpose_cli.core.pose_track import PoseTrack
@@ -69,14 +71,8 @@ def kind_of(path: Path) -> str:
 
 
 def _shows_pose_maps(clip: Clip) -> bool:
-    votes = []
     gap = max(1, min(_SAMPLE_GAP, clip.frame_count // _SAMPLES))
-    for index, frame in enumerate(clip.frames()):
-        if index % gap == 0:
-            votes.append(looks_like_pose_map(frame))
-        if len(votes) == _SAMPLES:
-            break
-    return sum(votes) * 2 > len(votes)
+    return looks_like_pose_maps(islice(clip.frames(), 0, gap * _SAMPLES, gap))
 
 
 def open_pose_input(request: AnimationRequest, progress: Progress = SILENT) -> PoseInput:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from magicpose_cli.animation.request import CompareRequest, check_compare
-from magicpose_cli.cli.console import Console
+from magicpose_cli.cli.console import Console, amount
 from magicpose_cli.cli.options import Fps, Overwrite
 
 EXAMPLES = (
@@ -53,7 +53,8 @@ def compare(
 
     result = run(request, console)
     console.say(
-        f"{result.frame_count} frames of {result.width}x{result.height} at {result.fps} a second, sound: {result.audio}"
+        f"{amount(result.frame_count, 'frame')} of {result.width}x{result.height} at {result.fps} a second, "
+        f"sound: {result.audio}"
     )
     console.say(f"wrote {result.path}")
     return asdict(result)

@@ -14,22 +14,26 @@ EXAMPLES = ("magicpose evaluate figures --model mini --json", "magicpose evaluat
 def figures(
     console: Console,
     model: Annotated[str, typer.Option(metavar="mini|NAME|DIR", help="Which model.")] = "mini",
-    pairs: Annotated[int, typer.Option(min=1, metavar="N", help="Held-out pairs of identity and pose.")] = 64,
+    pairs: Annotated[int, typer.Option(min=1, max=5000, metavar="N", help="Held-out pairs of identity and pose.")] = 64,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Also write the pictures here.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="Also write the pictures here, a row of them for each pair."
+        ),
     ] = None,
     device: Device = "auto",
 ) -> dict[str, Any]:
     """Retrieval and PSNR on synthetic figures that the model has never seen."""
     console.note(f"evaluating {model} on {pairs} held-out pairs of figures")
+    from magicpose_cli.animation.figure_pictures import make_figure_pictures
     from magicpose_cli.animation.models import choose_model
-    from magicpose_cli.core.device import choose_device
-    from magicpose_cli.evaluation.figures_benchmark import run_figures
+    from magicpose_cli.evaluation.figures import score_figures
+    from magicpose_cli.figures.held_out import held_out_pairs
 
     choice = choose_model(model)
-    scores: dict[str, Any] = run_figures(
-        choice.folder, pairs=pairs, folder=out, device=str(choose_device(device)), progress=console
-    )
+    held_out = held_out_pairs(pairs)
+    pictures = make_figure_pictures(choice.folder, held_out, device=device, folder=out, progress=console)
+    scores = score_figures(held_out, pictures.generated, pictures.without_bank).to_json()
     for name, value in scores.items():
-        console.say(f"{name}: {value}")
+        console.say(f"{name:22}{value}")
     return {"model": choice.name, **scores}

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from magicpose_cli.animation.request import ExtractionRequest, check_extraction
-from magicpose_cli.cli.console import Console, duration
+from magicpose_cli.cli.console import Console, amount, duration
 from magicpose_cli.cli.options import Detector, End, Fps, Overwrite, Person, Start
 
 EXAMPLES = (
@@ -62,7 +62,7 @@ def extract(
 
     result = run(request, console)
     console.say(
-        f"{result.frames} frames at {result.fps} a second, {result.width}x{result.height}, "
+        f"{amount(result.frames, 'frame')} at {result.fps} a second, {result.width}x{result.height}, "
         f"found by {result.detector} in {duration(result.seconds)}"
     )
     for sentence in result.sentences:
