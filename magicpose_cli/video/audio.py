@@ -5,17 +5,18 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
-from av.container import InputContainer
+from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
 from magicpose_cli.core.clip import SoundSource
 from magicpose_cli.core.errors import InputError
-from magicpose_cli.video.source import audio_stream, open_media, sniff, stream_start
+from magicpose_cli.video.source import audio_stream, check_file, open_media, sniff, stream_start
 
 # Codecs that players expect in the container. MP4 could hold more (Vorbis, PCM) that most will not play.
 _COPIED = {
@@ -33,11 +34,12 @@ def sound_of(path: Path) -> SoundSource | None:
     Raises InputError for what is no media file.
     """
     path = Path(path)
-    if path.is_dir():
+    check_file(path, folder_allowed=True)
+    if path.is_dir() or sniff(path):
         return None
     with open_media(path) as container:
         stream = audio_stream(container)
-        if stream is None or sniff(path):
+        if stream is None:
             return None
         videos = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         start = stream_start(videos[0]) if videos else stream_start(stream)
@@ -64,52 +66,58 @@ def may_copy(sound: SoundSource, container_format: str) -> bool:
         return stream is not None and stream.codec_context.codec.canonical_name in _COPIED[container_format]
 
 
-def mux_sound(video: Path, sound: SoundSource, output: Path, container_format: str, *, copy: bool, **options) -> None:
-    """Join the pictures of ``video`` (packets unchanged) and the sound into ``output``, in step to the packet.
+def join(
+    pictures: Path,
+    sound: SoundSource | None,
+    output: Path,
+    container_format: str,
+    *,
+    copy: bool,
+    options: dict[str, str],
+) -> None:
+    """Put the pictures of an MP4 (packets unchanged) and the sound into ``output``, in step to the packet.
 
-    The sound is cut to the pictures' duration. ``options`` go to ``av.open``. Raises InputError where there is no
-    sound in the asked stretch, and FFmpeg's errors where the sound is broken.
+    The sound is cut to the pictures' duration; with ``copy`` its packets go unchanged, else as AAC. ``options`` are
+    the muxer's. Raises InputError where there is no sound in the asked stretch, FFmpeg's errors where it is broken.
     """
     with ExitStack() as stack:
-        pictures = stack.enter_context(av.open(str(video)))
-        sounds = stack.enter_context(open_media(sound.path))
-        result = stack.enter_context(av.open(str(output), "w", format=container_format, **options))
-        result.metadata.update(pictures.metadata)
-        picture_stream = pictures.streams.video[0]
-        picture_track = result.add_stream_from_template(picture_stream)
-        sound_stream = audio_stream(sounds)
-        if sound_stream is None:
-            raise InputError(f"{sound.path} has no sound that can be read")
-        seconds = min(sound.duration, picture_stream.duration * picture_stream.time_base if picture_stream.duration
-                      else Fraction(pictures.duration, av.time_base))  # fmt: skip
-        begin, end = sound.start, sound.start + seconds
-        if begin - stream_start(sound_stream) > 10:
-            sounds.seek(int((begin - 5) / sound_stream.time_base), stream=sound_stream)
-        if copy:
-            packets = _copied(sounds, sound_stream, begin, end, preroll=container_format != "matroska")
-        else:
-            packets = _encoded(sounds, sound_stream, begin, end, result)
-        first = next(packets, None)
-        if first is None:
-            raise InputError(f"{sound.path} has no sound at {float(begin):.2f} s")
-        sound_track = result.add_stream_from_template(sound_stream) if copy else first.stream
-
-        def timed(track: Stream, source: Iterator[av.Packet]) -> Iterator[tuple[Fraction, int, av.Packet]]:
-            for packet in source:
-                yield packet.dts * packet.time_base, track.index, packet
-
-        def with_first() -> Iterator[av.Packet]:
-            yield first
-            yield from packets
-
-        picture_packets = (p for p in pictures.demux(picture_stream) if p.dts is not None)
-        tracks = {track.index: track for track in (picture_track, sound_track)}
-        both = heapq.merge(
-            timed(picture_track, picture_packets), timed(sound_track, with_first()), key=lambda item: item[:2]
-        )
-        for _, index, packet in both:
-            packet.stream = tracks[index]
+        source = stack.enter_context(av.open(str(pictures)))
+        result = stack.enter_context(av.open(str(output), "w", format=container_format, options=options))
+        result.metadata.update(source.metadata)
+        stream = source.streams.video[0]
+        track = result.add_stream_from_template(stream)
+        tracks = [_timed(track, (packet for packet in source.demux(stream) if packet.size))]
+        if sound is not None:
+            sounds = stack.enter_context(open_media(sound.path))
+            end = sound.start + min(sound.duration, stream.duration * stream.time_base)
+            tracks.append(_timed(*_sound_track(sounds, sound, end, result, container_format, copy)))
+        for _, _, packet in heapq.merge(*tracks, key=lambda item: item[:2]):
             result.mux(packet)
+
+
+def _timed(track: Stream, packets: Iterator[av.Packet]) -> Iterator[tuple[Fraction, int, av.Packet]]:
+    for packet in packets:
+        packet.stream = track
+        yield packet.dts * packet.time_base, track.index, packet
+
+
+def _sound_track(
+    container: InputContainer, sound: SoundSource, end: Fraction, result: OutputContainer, format_name: str, copy: bool
+) -> tuple[Stream, Iterator[av.Packet]]:
+    """A new track of ``result`` and its packets."""
+    stream = audio_stream(container)
+    if stream is None:
+        raise InputError(f"{sound.path} has no sound that can be read")
+    if sound.start - stream_start(stream) > 10:
+        container.seek(int((sound.start - 5) / stream.time_base), stream=stream)
+    if copy:
+        packets = _copied(container, stream, sound.start, end, preroll=format_name != "matroska")
+    else:
+        packets = _encoded(container, stream, sound.start, end, result)
+    first = next(packets, None)
+    if first is None:
+        raise InputError(f"{sound.path} has no sound between {float(sound.start):.2f} s and {float(end):.2f} s")
+    return (result.add_stream_from_template(stream) if copy else first.stream), chain([first], packets)
 
 
 def _copied(
@@ -144,7 +152,7 @@ def _copied(
 
 
 def _encoded(
-    container: InputContainer, stream: AudioStream, begin: Fraction, end: Fraction, result: av.container.OutputContainer
+    container: InputContainer, stream: AudioStream, begin: Fraction, end: Fraction, result: OutputContainer
 ) -> Iterator[av.Packet]:
     """AAC packets of the sound between ``begin`` and ``end``, to the sample; gaps become silence."""
     rate = stream.rate if stream.rate in _AAC_RATES else 48000

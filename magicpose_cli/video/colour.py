@@ -11,7 +11,9 @@ import av
 import cv2
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
-from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, ColorTrc, Interpolation, VideoReformatter
+
+from magicpose_cli.video.hdr import to_standard_range
 
 # H.273 matrix coefficients → (Kr, Kb), and → swscale's number of the same matrix
 _LUMA_WEIGHTS = {
@@ -109,7 +111,8 @@ class FrameConverter:
             arguments["src_color_range"] = ColorRange.JPEG if full_range else ColorRange.MPEG
             arguments["dst_color_range"] = ColorRange.JPEG
         if is_hdr(frame):
-            arguments |= {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
+            deep = self._reformatter.reformat(frame, format="rgb48", **arguments).to_ndarray()
+            return to_standard_range(deep, hlg=frame.color_trc == ColorTrc.ARIB_STD_B67)
         if has_alpha(frame):
             return on_white(self._reformatter.reformat(frame, format="rgba", **arguments).to_ndarray())
         return self._reformatter.reformat(frame, format="rgb24", **arguments).to_ndarray()

@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -13,7 +14,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from magicpose_cli.core.errors import InputError, LimitError, UsageError
 from magicpose_cli.video.colour import on_white
-from magicpose_cli.video.output import whole_output
+from magicpose_cli.video.output import told_plainly, whole_output
 from magicpose_cli.video.source import IMAGE_SUFFIXES, MAX_PIXELS, check_file, sniff
 from magicpose_cli.video.timing import Timing, measure
 
@@ -40,7 +41,9 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 def check_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Upright width and height from the header alone."""
     with _opened(path, max_pixels) as image:
-        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        # Pillow decodes a whole PNG in search of EXIF behind the pixels; nobody puts an orientation there.
+        has_exif = image.format != "PNG" or "exif" in image.info
+        turned = has_exif and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         return (image.height, image.width) if turned else image.size
 
 
@@ -107,11 +110,12 @@ def image_files(folder: Path) -> list[Path]:
 
 def animation_timing(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[Timing, int]:
     """Timing and number of pictures of a GIF or WebP."""
+    tick = 10 if sniff(path) == "gif" else 1  # a GIF counts in hundredths of a second
     starts, now = [], 0
     for _, duration in _pictures(path, max_pixels):
         starts.append(now)
         now += duration
-    return measure(starts, now - starts[-1], _MILLISECOND, None), len(starts)
+    return measure([at // tick for at in starts], (now - starts[-1]) // tick, tick * _MILLISECOND, None), len(starts)
 
 
 def animation_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Fraction, np.ndarray]]:
@@ -124,43 +128,55 @@ def animation_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[tu
 
 def _pictures(path: Path, max_pixels: int) -> Iterator[tuple[np.ndarray, int]]:
     _opened(path, max_pixels).close()
+    shortest = 20 if sniff(path) == "gif" else 1
     count = 0
     try:
         # A file object: imageio would read some names as addresses or archives.
         with open(path, "rb") as file, imageio.imopen(file, "r", plugin="pillow", extension=path.suffix) as images:
             for picture in images.iter(mode="RGBA"):
                 milliseconds = images.metadata(index=count, exclude_applied=False).get("duration", 0)
-                # Browsers and FFmpeg show a picture with no time of its own, or under 20 ms, for 100 ms.
-                yield picture, int(milliseconds) if milliseconds >= 20 else 100
+                # Browsers and FFmpeg show a picture with no time of its own (a GIF's: under 20 ms) for 100 ms.
+                yield picture, int(milliseconds) if milliseconds >= shortest else 100
                 count += 1
     except (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError) as error:
         raise InputError(f"{path} is damaged after picture {count}: {error}", "copy or download it again") from None
 
 
 def write_image(path: Path, rgb: np.ndarray, *, overwrite: bool = False) -> None:
-    """RGB (or grey) uint8 to a PNG (or JPEG or WebP, by the name), whole or not at all."""
+    """RGB (or grey) uint8 to a PNG (JPEG or WebP where the name ends so), whole or not at all.
+
+    Raises OutputError where ``path`` exists (without ``overwrite``) or cannot be written.
+    """
     kind = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}.get(Path(path).suffix.lower())
     if kind is None:
         raise UsageError(f"cannot write an image named {path}", "end the name in .png")
-    with whole_output(path, overwrite) as temporary, open(temporary, "wb") as file:
-        Image.fromarray(rgb).save(file, format=kind, **({"quality": 95} if kind != "PNG" else {}))
+    data = io.BytesIO()
+    Image.fromarray(rgb).save(data, format=kind, **({"quality": 95} if kind != "PNG" else {}))
+    with whole_output(path, overwrite) as temporary, told_plainly(path):
+        temporary.write_bytes(data.getbuffer())
 
 
 def write_animation(file: Path, kind: str, frames: Iterable[np.ndarray], fps: Fraction) -> int:
     """RGB uint8 frames to an endless GIF or WebP (``kind`` ".gif" or ".webp"); returns how many were written.
 
     A GIF counts in hundredths of a second: the times are rounded one by one so that the whole keeps its length.
+    Raises LimitError where the frames do not fit in memory, UsageError above the 50 frames a second of a GIF.
     """
+    if kind == ".gif" and fps > 50:
+        raise UsageError("a GIF shows at most 50 frames a second", "write an .mp4, or give a lower --fps")
+    held: list[np.ndarray] = []
+    for frame in frames:
+        held.append(frame)
+        if len(held) * frame.nbytes > _MAX_HELD_BYTES:
+            raise LimitError(f"a {kind[1:].upper()} of more than {len(held)} frames this large", "write an .mp4")
+    if not held:
+        return 0
     tick = 10 if kind == ".gif" else 1  # milliseconds
-    held = 0
-    durations: list[int] = []
+    edges = [round(index * 1000 / (fps * tick)) * tick for index in range(len(held) + 1)]
+    durations = [max(tick, after - before) for before, after in pairwise(edges)]
     options = {"loop": 0} | ({"quality": 90, "method": 4} if kind == ".webp" else {})
-    with open(file, "wb") as output, imageio.imopen(output, "w", plugin="pillow", extension=kind) as images:
-        for index, frame in enumerate(frames):
-            held += frame.nbytes
-            if held > _MAX_HELD_BYTES:
-                raise LimitError(f"a {kind[1:].upper()} of more than {index} frames this large", "write an .mp4")
-            edges = [round(n * 1000 / (fps * tick)) * tick for n in (index, index + 1)]
-            durations.append(max(tick, edges[1] - edges[0]))
-            images.write(frame, duration=durations, is_batch=False, **options)
-    return len(durations)
+    # Pillow takes a list of times for several pictures, a number for one.
+    shown = durations if len(held) > 1 else durations[0]
+    data = imageio.imwrite("<bytes>", held, plugin="pillow", extension=kind, is_batch=True, duration=shown, **options)
+    file.write_bytes(data)
+    return len(held)

@@ -22,14 +22,17 @@ def check_writable(path: Path, overwrite: bool = False) -> Path:
     output exists (without ``overwrite``), is a folder or a device, or its folder cannot be written.
     """
     path = Path(path)
+    is_link = os.path.islink(path)
+    info = None
     try:
-        target = path.resolve(strict=True) if path.is_symlink() else path.absolute()
-        info = os.stat(target) if os.path.lexists(target) else None
+        target = path.resolve(strict=True) if is_link else path.absolute()
+        info = os.stat(target)
     except (OSError, RuntimeError, ValueError) as error:
-        if path.is_symlink():
+        if is_link:
             raise OutputError(f"{path} is a link that leads nowhere", "remove it or choose another name") from None
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"cannot write {path}: {reason}", "choose another name") from None
+        if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            reason = getattr(error, "strerror", None) or str(error)
+            raise OutputError(f"cannot write {path}: {reason}", "choose another name") from None
     if info is not None:
         if stat.S_ISDIR(info.st_mode):
             raise OutputError(f"{path} is a folder", "name a file in it")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -77,8 +76,7 @@ def probe(path: Path, *, max_pixels: int = MAX_PIXELS) -> MediaInfo:
     if kind in _STILL:
         width, height = check_image(path, max_pixels=max_pixels)
         return _images(path, kind, kind, width, height, 1)
-    with open_media(path, max_pixels=max_pixels) as container:
-        return _probe_video(container, path, max_pixels)
+    return _probe_video(path, max_pixels)
 
 
 def _images(path: Path, container: str, codec: str, width: int, height: int, count: int) -> MediaInfo:
@@ -112,20 +110,27 @@ def _probe_animation(path: Path, kind: str, max_pixels: int) -> MediaInfo:
     )  # fmt: skip
 
 
-def _probe_video(container: InputContainer, path: Path, max_pixels: int) -> MediaInfo:
-    stream = video_stream(container, path, max_pixels=max_pixels)
-    sound = audio_stream(container)
-    frame = _first_frame(container, stream, path)
-    orientation = orientation_of(frame)
-    aspect = stream.sample_aspect_ratio or Fraction(1)
+def _probe_video(path: Path, max_pixels: int) -> MediaInfo:
+    with open_media(path, max_pixels=max_pixels) as container:
+        stream = video_stream(container, path, max_pixels=max_pixels)
+        sound = audio_stream(container)
+        frame = next(container.decode(stream), None)
+        if frame is None:
+            raise InputError(f"{path} holds no frame that can be decoded", "copy or download it again")
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        container_name, codec = container.format.name, stream.codec_context.codec.canonical_name
+        audio_codec = sound.codec_context.codec.canonical_name if sound else None
     if not Fraction(1, 8) <= aspect <= 8:  # a broken header, not a lens
         aspect = Fraction(1)
+    orientation = orientation_of(frame)
     width, height = square_size(frame.width, frame.height, aspect, orientation)
-    timing, coded, stamped = _scan(container, stream, path)
+    # Opened anew: not every container can go back to its beginning.
+    with open_media(path, max_pixels=max_pixels) as container:
+        timing, coded, stamped = _scan(container, video_stream(container, path, max_pixels=max_pixels), path)
     return MediaInfo(
         path=path,
-        container=container.format.name,
-        codec=stream.codec_context.codec.canonical_name,
+        container=container_name,
+        codec=codec,
         width=width,
         height=height,
         fps=timing.fps,
@@ -137,32 +142,24 @@ def _probe_video(container: InputContainer, path: Path, max_pixels: int) -> Medi
         sample_aspect=aspect,
         variable_rate=timing.variable,
         pixel_format=frame.format.name,
-        audio_codec=sound.codec_context.codec.canonical_name if sound else None,
+        audio_codec=audio_codec,
         hdr=is_hdr(frame),
         interlaced=frame.interlaced_frame,
         stamped=stamped,
     )
 
 
-def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
-    frame = next(container.decode(stream), None)
-    if frame is None:
-        raise InputError(f"{path} holds no frame that can be decoded", "copy or download it again")
-    return frame
-
-
 def _scan(container: InputContainer, stream: VideoStream, path: Path) -> tuple[Timing, int, bool]:
     """Time stamps of all packets, without decoding: the timing, how many frames, and whether they were stamped."""
-    container.seek(0 if stream.start_time is None else stream.start_time, stream=stream)
-    stamps, last, last_duration, count = array("q"), None, 0, 0
+    stamps, last_duration, count = array("q"), 0, 0
     for packet in container.demux(stream):
         if packet.size == 0 or packet.is_discard:
             continue
         count += 1
         if packet.pts is not None:
             stamps.append(packet.pts)
-            if last is None or packet.pts >= last:
-                last, last_duration = packet.pts, packet.duration or 0
+        # Durations count decoding times: only the one that comes last tells how long the last picture shows.
+        last_duration = packet.duration or 0
     if count == 0:
         raise InputError(f"{path} holds no frames", "copy or download it again")
     _check_whole(container, stream, path, count)
@@ -183,9 +180,11 @@ def _check_whole(container: InputContainer, stream: VideoStream, path: Path, cou
     """The header's frame count against what is there: a file cut off in mid-copy still opens."""
     if "mov" in container.format.name:
         promised = sum(not entry.is_discard for entry in stream.index_entries)
-    else:
+        missing = promised - count
+    else:  # AVI headers may count a frame or two too many
         promised = stream.frames
-    if count < promised:
+        missing = promised - count - max(3, count // 50)
+    if missing > 0:
         raise InputError(
             f"{path} is cut off: it promises {promised} frames and holds {count}", "copy or download it again"
         )

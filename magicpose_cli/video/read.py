@@ -54,7 +54,7 @@ def open_clip(
 
     def frames() -> Iterator[np.ndarray]:
         timed, convert = _source(info, rate, first, max_pixels)
-        for picture in at_constant_rate(timed, begin, rate, count):
+        for picture in at_constant_rate(timed, begin, rate, count, rate if one_each else info.fps):
             yield convert(picture)
 
     return Clip(

@@ -88,14 +88,13 @@ def open_media(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[InputCon
         with av.open(f"file:{os.path.abspath(path)}", options=options, metadata_errors="replace") as container:
             yield container
     except av.error.FFmpegError as error:
-        raise _translate(error, path) from error
+        if isinstance(error, av.error.DecoderNotFoundError):
+            raise InputError(f"{path} is coded in a way that cannot be decoded here", _convert_hint(path)) from error
+        raise _unreadable(path) from error
 
 
-def _translate(error: av.error.FFmpegError, path: Path) -> InputError:
-    if isinstance(error, av.error.DecoderNotFoundError):
-        return InputError(f"{path} is coded in a way that cannot be decoded here", _convert_hint(path))
-    if isinstance(error, PermissionError):
-        return InputError(f"{path} may not be read by you", "change its permissions (chmod +r)")
+def _unreadable(path: Path) -> InputError:
+    """What is wrong with a file that FFmpeg makes nothing of, by its first bytes."""
     with open(path, "rb") as file:
         head = file.read(512)
     if head[4:8] in _MP4_BOXES:
@@ -149,11 +148,16 @@ def video_stream(container: InputContainer, path: Path, *, max_pixels: int = MAX
     if not pictures:
         if container.streams.audio:
             raise InputError(f"{path} has sound only, no picture", "give a video; sound alone goes in with --audio")
-        raise InputError(f"{path} has no video stream", _READABLE)
+        raise _unreadable(path)
     chosen = next((s for s in pictures if s.disposition & Disposition.default), pictures[0])
     if chosen.codec_context is None:
         raise InputError(f"{path} is coded in a way that cannot be decoded here", _convert_hint(path))
     context = chosen.codec_context
+    if context.width * context.height == 0:  # the decoder refused to open at this size
+        raise LimitError(
+            f"{path} does not tell its frame size, or it is over the limit of {max_pixels / 1e6:.0f} million pixels",
+            "convert it first: ffmpeg -i IN -vf scale=1920:-2 OUT.mp4",
+        )
     if context.width * context.height > max_pixels:
         raise LimitError(
             f"{path} has frames of {context.width}x{context.height} = {context.width * context.height / 1e6:.0f} "

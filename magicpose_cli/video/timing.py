@@ -1,8 +1,8 @@
 """Time stamps to a constant rate: pure arithmetic, no files.
 
-The rule: the picture k of the output is the newest source frame whose time is at most half an output frame past
-k / fps. A constant-rate clip comes out frame by frame; a late or lost frame holds the one before it; duration,
-and with it the sound, stays in step.
+The rule: the picture k of the output is the newest source frame that is due by k / fps, where a frame may be late by
+half of its own or of an output frame, whichever is shorter. A constant-rate clip comes out frame by frame; a long gap
+holds the frame before it; duration, and with it the sound, stays in step.
 """
 
 import math
@@ -39,33 +39,39 @@ def measure(stamps: Iterable[int], last_duration: int, time_base: Fraction, decl
     sorted_stamps = np.unique(np.fromiter(stamps, dtype=np.int64))
     start = int(sorted_stamps[0]) * time_base
     gaps = np.diff(sorted_stamps)
+    last = last_duration * time_base
     if len(gaps) == 0:
         rate = declared if declared and declared > 0 else _DEFAULT_RATE
-        shown = last_duration * time_base if 0 < last_duration * time_base < 60 else 1 / rate
-        return Timing(start, max(shown, 1 / rate), rate, False)
+        return Timing(start, max(last if last < 60 else Fraction(0), 1 / rate), rate, False)
     span = int(sorted_stamps[-1] - sorted_stamps[0]) * time_base
-    usual = gaps[np.abs(gaps - np.median(gaps)) <= np.median(gaps) / 4]
+    median = float(np.median(gaps))
+    usual = gaps[np.abs(gaps - median) <= max(median / 4, 1 if median >= 2 else 0)]  # a tick more or less is rounding
     gap = Fraction(int(usual.sum()), len(usual)) * time_base
+    last = last if last > 0 else gap
     # A gap may be off by a tenth, or by a tick of the container's clock at either end, and the rate still be constant.
-    slack = max(gap / 10, 2 * time_base)
+    slack = max(gap / 10, min(2 * time_base, gap / 2))
     variable = bool((np.abs(gaps - float(gap / time_base)) > float(slack / time_base)).any())
-    if not variable:
-        rate = _settle(len(gaps) / span, declared, span)
-    else:
+    if variable:
         rate = _nearest_standard(1 / gap, Fraction(1, 200)) or (1 / gap).limit_denominator(1000)
-    last = last_duration * time_base
-    return Timing(start, span + (last if last > 0 else gap), rate, variable)
+    elif abs(last - gap) <= slack:
+        rate = _settle(len(gaps) + 1, span + last, time_base, declared)
+    else:
+        rate = _settle(len(gaps), span, time_base, declared)
+    return Timing(start, span + last, rate, variable)
 
 
-def _settle(measured: Fraction, declared: Fraction | None, span: Fraction) -> Fraction:
-    """The declared or else a standard rate, if it drifts from the measured one by less than half a frame at the end."""
+def _settle(frames: int, duration: Fraction, time_base: Fraction, declared: Fraction | None) -> Fraction:
+    """The rate of ``frames`` in ``duration``, taken as a standard one or the declared one where the clock allows it.
 
-    def fits(rate: Fraction) -> bool:
-        return abs(measured - rate) * span < Fraction(1, 2)
-
-    standard = _nearest_standard(declared or measured, Fraction(1, 500))
-    for rate in (standard, declared):
-        if rate and fits(rate):
+    Such a rate may drift from the stamps by less than half a frame over the whole.
+    """
+    measured = frames / duration
+    precision = Fraction(1, 500) + 2 * time_base / duration
+    candidates = [_nearest_standard(declared, Fraction(1, 500)) if declared else Fraction(round(measured))]
+    candidates += [_nearest_standard(measured, precision), declared]
+    for rate in candidates:
+        off = abs(measured - rate) if rate else None
+        if off is not None and off <= measured * precision and off * duration < Fraction(1, 2):
             return rate
     return measured.limit_denominator(1001)
 
@@ -81,17 +87,19 @@ def frames_in(duration: Fraction, fps: Fraction) -> int:
 
 
 def at_constant_rate(
-    timed: Iterable[tuple[Fraction, _Picture]], start: Fraction, fps: Fraction, count: int
+    timed: Iterable[tuple[Fraction, _Picture]], start: Fraction, fps: Fraction, count: int, source_fps: Fraction
 ) -> Iterator[_Picture]:
     """Exactly ``count`` pictures at ``fps`` from (time in seconds, picture) pairs in rising order of time.
 
-    Pictures that fall between two output frames are never yielded. Nothing comes of an empty input.
+    ``source_fps`` is their usual rate. Pictures that fall between two output frames are never yielded. Nothing comes
+    of an empty input.
     """
+    late = 1 / (2 * max(fps, source_fps))
     shown: _Picture | None = None
     position = 0  # the output frame to fill next
     for time, picture in timed:
-        slot = math.floor((time - start) * fps + Fraction(1, 2))
-        while shown is not None and position < min(slot, count):
+        due = math.ceil((time - start - late) * fps)
+        while shown is not None and position < min(due, count):
             yield shown
             position += 1
         if position >= count:

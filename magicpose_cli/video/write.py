@@ -15,7 +15,7 @@ import numpy as np
 from magicpose_cli.core.clip import SoundSource
 from magicpose_cli.core.errors import InputError, OutputError, UsageError
 from magicpose_cli.core.progress import SILENT, Advance, Progress
-from magicpose_cli.video.audio import may_copy, mux_sound
+from magicpose_cli.video.audio import join, may_copy
 from magicpose_cli.video.colour import to_yuv420
 from magicpose_cli.video.images import ANIMATED_SUFFIXES, animation_timing, write_animation
 from magicpose_cli.video.output import check_writable, is_disk_full, told_plainly, whole_output
@@ -74,12 +74,12 @@ def write_video(
                 with told_plainly(path):
                     count = write_animation(temporary, kind, checked, fps)
             else:
-                count = _encode(temporary, _CONTAINERS[kind], checked, fps, crf, metadata, path)
+                count = _encode(temporary, checked, fps, crf, metadata, path)
         if count == 0:
             raise InputError("there are no frames to write")
         if expected_frames is not None and count != expected_frames:
             raise InputError(f"{count} frames came where {expected_frames} were expected; {path} was not written")
-        audio, notes = _add_sound(temporary, kind, sound, path)
+        audio, notes = _finish(temporary, kind, sound, path)
         _verify(temporary, kind, count, fps, path)
         digest = _sha256(temporary)
     even = 0 if kind in ANIMATED_SUFFIXES else 1
@@ -103,17 +103,11 @@ def _checked(frames: Iterable[np.ndarray], width: int, height: int, advance: Adv
 
 
 def _encode(
-    file: Path,
-    container_format: str,
-    frames: Iterator[np.ndarray],
-    fps: Fraction,
-    crf: int,
-    metadata: Mapping[str, str],
-    path: Path,
+    file: Path, frames: Iterator[np.ndarray], fps: Fraction, crf: int, metadata: Mapping[str, str], path: Path
 ) -> int:
-    """H.264 pictures alone, into ``file``; returns how many. ``path`` is the name to tell the user."""
+    """H.264 pictures alone, into the MP4 ``file``; returns how many. ``path`` is the name to tell the user."""
     with told_plainly(path):
-        container = av.open(str(file), "w", format=container_format, options=_options(container_format))
+        container = av.open(str(file), "w", format="mp4", options=_options("mp4"))
     count = 0
     try:
         container.metadata.update(metadata)
@@ -152,33 +146,42 @@ def _options(container_format: str) -> dict[str, str]:
     return {} if container_format == "matroska" else {"movflags": "+faststart"}
 
 
-def _add_sound(file: Path, kind: str, sound: SoundSource | None, path: Path) -> tuple[str, tuple[str, ...]]:
-    """Put the sound into ``file``: unchanged, else as AAC, else not at all. Returns what was done, and notes."""
-    if sound is None:
-        return "none", ()
+def _finish(file: Path, kind: str, sound: SoundSource | None, path: Path) -> tuple[str, tuple[str, ...]]:
+    """Make the pictures in ``file`` a finished video, with the sound unchanged, else as AAC, else without.
+
+    Returns what became of the sound ("copied", "encoded", "none"), and notes.
+    """
     if kind in ANIMATED_SUFFIXES:
-        return "none", (f"a {kind[1:].upper()} holds no sound; write an .mp4 to keep it",)
+        return "none", (f"a {kind[1:].upper()} holds no sound; write an .mp4 to keep it",) if sound else ()
     container_format = _CONTAINERS[kind]
-    joined = file.with_suffix(".joined.tmp")
-    reason: Exception | None = None
-    try:
-        ways = (True, False) if may_copy(sound, container_format) else (False,)
-        for copy in ways:
+    told = ""
+    if sound is not None:
+        for way in ("copied", "encoded"):
             try:
-                mux_sound(file, sound, joined, container_format, copy=copy, options=_options(container_format))
-                os.replace(joined, file)
-                return ("copied" if copy else "encoded"), ()
-            except (av.error.FFmpegError, InputError, ValueError, OSError) as error:
+                if way == "copied" and not may_copy(sound, container_format):
+                    continue
+                _join_in_place(file, sound, container_format, copy=way == "copied")
+                return way, ()
+            except InputError as error:
+                told = error.message
+            except (av.error.FFmpegError, ValueError, OSError) as error:
                 if is_disk_full(error):
                     with told_plainly(path):
                         raise
-                reason = error
-    except InputError as error:
-        reason = error
+                told = f"the sound of {sound.path} is broken ({error})"
+    if container_format != "mp4":
+        with told_plainly(path):
+            _join_in_place(file, None, container_format, copy=False)
+    return "none", (f"the video has no sound: {told}",) if told else ()
+
+
+def _join_in_place(file: Path, sound: SoundSource | None, container_format: str, *, copy: bool) -> None:
+    joined = file.with_suffix(".joined.tmp")
+    try:
+        join(file, sound, joined, container_format, copy=copy, options=_options(container_format))
+        os.replace(joined, file)
     finally:
         joined.unlink(missing_ok=True)
-    told = reason.message if isinstance(reason, InputError) else f"the sound of {sound.path} is broken ({reason})"
-    return "none", (f"the video has no sound: {told}",)
 
 
 def _verify(file: Path, kind: str, count: int, fps: Fraction, path: Path) -> None:
