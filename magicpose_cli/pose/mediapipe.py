@@ -67,6 +67,7 @@ class MediaPipeDetector:
     finds_many = False
 
     def __init__(self, *, still: bool = False) -> None:
+        self._still = still
         self._used = False
         self._heard_all = False  # MediaPipe's last warnings come with the first face and the first hand
         with without_native_noise():
@@ -81,6 +82,8 @@ class MediaPipeDetector:
         """The person in an RGB uint8 (height, width, 3) frame, in its pixels: a list of one, or of none."""
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
             raise ValueError(f"a frame is uint8 (height, width, 3), not {frame.dtype} {frame.shape}")
+        if self._still:
+            self.reset()  # its own still mode goes on following face and hands
         self._used = True
         with nullcontext() if self._heard_all else without_native_noise():
             found = self._holistic.process(_scaled_down(frame))
