@@ -186,6 +186,6 @@ class _Gathered:
 
 def _write_json(path: Path, value: Any, indent: int | None = None) -> None:
     separators = None if indent else (",", ":")
+    text = json.dumps(value, allow_nan=False, indent=indent, separators=separators)
     with open(path, "x", encoding="ascii", newline="\n") as file:
-        json.dump(value, file, allow_nan=False, indent=indent, separators=separators)
-        file.write("\n")
+        file.write(text + "\n")
