@@ -91,8 +91,8 @@ def is_disk_full(error: BaseException) -> bool:
     return getattr(error, "errno", None) in _DISK_FULL
 
 
-def _sync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDONLY)
+def _sync(path: Path, flags: int = os.O_RDWR) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
@@ -105,7 +105,7 @@ def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
     else:
         _rename_without_replacing(temporary, target)
     if os.name == "posix":
-        _sync(target.parent)
+        _sync(target.parent, os.O_RDONLY)
 
 
 def _rename_without_replacing(temporary: Path, target: Path) -> None:

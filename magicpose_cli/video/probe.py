@@ -34,6 +34,7 @@ class MediaInfo:
     clip is read; ``frame_count`` the frames at that rate, ``coded_frames`` those in the file. ``start`` is when the
     first frame shows, in seconds on the file's own clock, ``duration`` in seconds. ``rotation`` is in degrees
     counter-clockwise from the coded to the upright picture. ``stamped`` is False where the file has no time stamps.
+    ``missing_frames`` are those that the header promises and the file, cut off, does not hold.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class MediaInfo:
     pixel_format: str = "rgb24"
     audio_codec: str | None = None
     hdr: bool = False
+    missing_frames: int = 0
     interlaced: bool = False
     stamped: bool = True
     is_image: bool = False
@@ -64,7 +66,7 @@ class MediaInfo:
 def probe(path: Path, *, max_pixels: int = MAX_PIXELS) -> MediaInfo:
     """What ``path`` holds. Reads all packets of a video, and decodes its first frame.
 
-    Raises InputError where it is no readable video or image, or is cut off; LimitError above ``max_pixels``.
+    Raises InputError where it is no readable video or image; LimitError above ``max_pixels``.
     """
     path = Path(path)
     check_file(path, folder_allowed=True)
@@ -126,7 +128,7 @@ def _probe_video(path: Path, max_pixels: int) -> MediaInfo:
     width, height = square_size(frame.width, frame.height, aspect, orientation)
     # Opened anew: not every container can go back to its beginning.
     with open_media(path, max_pixels=max_pixels) as container:
-        timing, coded, stamped = _scan(container, video_stream(container, path, max_pixels=max_pixels), path)
+        timing, coded, missing, stamped = _scan(container, video_stream(container, path, max_pixels=max_pixels), path)
     return MediaInfo(
         path=path,
         container=container_name,
@@ -145,12 +147,13 @@ def _probe_video(path: Path, max_pixels: int) -> MediaInfo:
         audio_codec=audio_codec,
         hdr=is_hdr(frame),
         interlaced=frame.interlaced_frame,
+        missing_frames=missing,
         stamped=stamped,
     )
 
 
-def _scan(container: InputContainer, stream: VideoStream, path: Path) -> tuple[Timing, int, bool]:
-    """Time stamps of all packets, without decoding: the timing, how many frames, and whether they were stamped."""
+def _scan(container: InputContainer, stream: VideoStream, path: Path) -> tuple[Timing, int, int, bool]:
+    """From all packets, without decoding: the timing, frames there, frames missing, and whether they are stamped."""
     stamps, last_duration, count = array("q"), 0, 0
     for packet in container.demux(stream):
         if packet.size == 0 or packet.is_discard:
@@ -162,29 +165,22 @@ def _scan(container: InputContainer, stream: VideoStream, path: Path) -> tuple[T
         last_duration = packet.duration or 0
     if count == 0:
         raise InputError(f"{path} holds no frames", "copy or download it again")
-    _check_whole(container, stream, path, count)
+    missing = _missing(container, stream, count)
     declared = stream.average_rate or stream.guessed_rate
     if len(stamps) < count:
         rate = declared or FOLDER_RATE
-        return Timing(stream_start(stream), count / rate, rate, False), count, False
+        return Timing(stream_start(stream), count / rate, rate, False), count, missing, False
     timing = measure(stamps, last_duration, stream.time_base, declared)
     if frames_in(timing.duration, timing.fps) > 1000 + 100 * count:
         raise InputError(
             f"{path} has broken time stamps: {count} frames spread over {float(timing.duration):.0f} s",
             "rewrite it first: ffmpeg -i IN -fps_mode passthrough -r 25 OUT.mp4",
         )
-    return timing, count, True
+    return timing, count, missing, True
 
 
-def _check_whole(container: InputContainer, stream: VideoStream, path: Path, count: int) -> None:
-    """The header's frame count against what is there: a file cut off in mid-copy still opens."""
+def _missing(container: InputContainer, stream: VideoStream, count: int) -> int:
+    """How many frames the header promises beyond those there: a file cut off in mid-copy still opens."""
     if "mov" in container.format.name:
-        promised = sum(not entry.is_discard for entry in stream.index_entries)
-        missing = promised - count
-    else:  # AVI headers may count a frame or two too many
-        promised = stream.frames
-        missing = promised - count - max(3, count // 50)
-    if missing > 0:
-        raise InputError(
-            f"{path} is cut off: it promises {promised} frames and holds {count}", "copy or download it again"
-        )
+        return max(0, sum(not entry.is_discard for entry in stream.index_entries) - count)
+    return max(0, stream.frames - count) if stream.frames - count > max(3, count // 50) else 0  # AVI may miscount

@@ -1,5 +1,6 @@
 """A video, GIF, WebP, image or folder of images as a ``Clip``: frames decoded as they are asked for."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import partial
@@ -22,6 +23,7 @@ from magicpose_cli.video.timing import at_constant_rate, frames_in
 __all__ = ["open_clip", "read_image"]
 
 _SEEK_MARGIN = 2  # seconds decoded before the asked start, for frames that lean on earlier ones
+_CUT_MARGIN = 1  # seconds before the cut of a file from which frames may lean on lost ones
 _Timed = Iterator[tuple[Fraction, Any]]
 
 
@@ -49,6 +51,12 @@ def open_clip(
     one_each = info.container == "folder" or info.is_image  # no clock of their own
     duration = info.coded_frames / rate if one_each else info.duration
     first, last = _range(info.path, duration, start, end)
+    if info.missing_frames and last > info.duration - _CUT_MARGIN:
+        raise InputError(
+            f"{info.path} is cut off: it promises {info.coded_frames + info.missing_frames} frames "
+            f"and holds {info.coded_frames}",
+            _other_copy(info.duration - _CUT_MARGIN),
+        )
     count = frames_in(last - first, rate)
     begin = info.start + first
 
@@ -146,11 +154,18 @@ def _decoded(container: InputContainer, stream: VideoStream, info: MediaInfo) ->
             count += 1
             yield last_time, frame
     except av.error.InvalidDataError:
-        good = float(last_time - info.start)
+        good = last_time - info.start
         raise InputError(
-            f"{info.path} is damaged: after frame {count} of {info.coded_frames} ({good:.2f} s) it cannot be decoded",
-            f"copy or download it again, or use the good part with --end {good:.2f}",
+            f"{info.path} is damaged: it cannot be decoded after frame {count} of {info.coded_frames} "
+            f"({float(good):.2f} s)",
+            _other_copy(good),
         ) from None
+
+
+def _other_copy(good: Fraction) -> str:
+    """``good`` is how many seconds of the damaged file can be used."""
+    again = "copy or download it again"
+    return f"{again}, or use the good part with --end {math.floor(good * 10) / 10:.1f}" if good >= 1 else again
 
 
 def _deinterlaced(frames: Iterable[av.VideoFrame], stream: VideoStream) -> Iterator[av.VideoFrame]:

@@ -105,12 +105,14 @@ def test_index_missing(video: Path) -> None:
     assert "cut off" in refusal(cut)
 
 
-def test_pictures_missing_are_noticed_before_decoding(video: Path) -> None:
+def test_pictures_missing_are_noticed_before_decoding_and_the_rest_can_be_used(video: Path) -> None:
     whole = video.read_bytes()
     cut = video.with_name("cut.mp4")
-    cut.write_bytes(whole[: len(whole) // 2])
+    cut.write_bytes(whole[: len(whole) * 9 // 10])
+    assert 0 < probe(cut).missing_frames < 40
     with pytest.raises(InputError, match=r"promises 40 frames and holds \d+"):
-        probe(cut)
+        open_clip(cut)
+    assert len(list(open_clip(cut, end=0.4).frames())) == 10
 
 
 def test_damage_in_the_middle_is_told_with_its_place(video: Path) -> None:
