@@ -1,5 +1,7 @@
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +157,18 @@ def test_the_public_names_are_there():
         assert callable(getattr(room, name)), name
     with pytest.raises(AttributeError):
         room.nothing_of_the_kind  # noqa: B018
+
+
+def test_the_library_example_runs(tiny, tmp_path, monkeypatch, reference, pose_maps):
+    tiny.pipeline(native_size=32).save_pretrained(tmp_path / "model", safe_serialization=True)
+    (tmp_path / "maps").mkdir()
+    for i, drawn in enumerate(pose_maps):
+        Image.fromarray(drawn).save(tmp_path / "maps" / f"{i:04}.png")
+    Image.fromarray(reference).save(tmp_path / "reference.png")
+    arguments = [str(tmp_path / name) for name in ("model", "reference.png", "maps", "out.gif")]
+    script = Path(__file__).parents[2] / "examples" / "use_as_library.py"
+    monkeypatch.setattr(sys, "argv", [str(script), *arguments])
+    runpy.run_path(str(script), run_name="__main__")
+    with Image.open(tmp_path / "out.gif") as gif:
+        assert gif.size == (32, 32)
+        assert 1 < gif.n_frames <= 5  # frames that look the same are joined
