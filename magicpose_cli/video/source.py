@@ -10,8 +10,10 @@ from pathlib import Path
 
 import av
 import av.error
+from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
 
 from magicpose_cli.core.errors import InputError, LimitError
 
@@ -139,7 +141,7 @@ def _convert_hint(path: Path) -> str:
     return f"convert it first: ffmpeg -i {path.name} -c:v libx264 -c:a aac converted.mp4"
 
 
-def video_stream(container: InputContainer, path: Path, *, max_pixels: int = MAX_PIXELS) -> Stream:
+def video_stream(container: InputContainer, path: Path, *, max_pixels: int = MAX_PIXELS) -> VideoStream:
     """The first video stream marked default, else the first one; cover art does not count.
 
     Raises InputError where there is none or its codec is unknown, LimitError where its frames are too large.
@@ -169,7 +171,7 @@ def video_stream(container: InputContainer, path: Path, *, max_pixels: int = MAX
     return chosen
 
 
-def audio_stream(container: InputContainer) -> Stream | None:
+def audio_stream(container: InputContainer) -> AudioStream | None:
     """The first sound stream marked default, else the first one; None where there is no sound that can be decoded."""
     sounds = [s for s in container.streams.audio if s.codec_context is not None]
     return next((s for s in sounds if s.disposition & Disposition.default), sounds[0] if sounds else None)
