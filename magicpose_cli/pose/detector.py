@@ -105,7 +105,8 @@ def make_detector(name: str = "auto", *, still: bool = False) -> PoseDetector:
     """Load the detector of this name; ``auto`` is the embedded one.
 
     ``still`` is for single photos: each frame is searched afresh and nothing is smoothed over time.
-    Raises UsageError for an unknown name, and where the detector's package does not load on this machine.
+    Raises UsageError for an unknown name and for a detector whose package is not installed, DeviceError where a system
+    library is missing.
     """
     chosen = DEFAULT if name == "auto" else name
     if chosen in PLANNED:

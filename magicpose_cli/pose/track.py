@@ -52,7 +52,7 @@ def extract_track(
         where = "the picture" if len(poses) == 1 else f"any of its {len(poses)} frames"
         raise NoPersonError(
             f"{clip.path}: {who} was found in {where}",
-            "use a video in which one person is well lit and large in the frame, or another --person or --detector",
+            "use a picture or video in which the person is well lit and at least a quarter of the picture high",
         )
     nobody = PersonPose.empty()
     parts = {part: np.stack([getattr(pose or nobody, part) for pose in poses]) for part in PARTS}

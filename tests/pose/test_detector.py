@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -37,6 +39,13 @@ def test_a_planned_detector_says_what_to_use_instead(name):
         make_detector(name)
     assert name in caught.value.message
     assert "--detector mediapipe" in caught.value.hint
+
+
+def test_a_detector_that_is_not_installed_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    with pytest.raises(UsageError, match="does not load") as caught:
+        make_detector("mediapipe")
+    assert "pip install mediapipe" in caught.value.hint
 
 
 @pytest.mark.parametrize("part", PARTS)
