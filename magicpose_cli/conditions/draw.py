@@ -5,6 +5,7 @@ Source of colours, order, widths and dots: OpenPose's rendering as ControlNet v1
 
 import colorsys
 import math
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -51,9 +52,26 @@ _FAR = 30_000.0
 Position = tuple[float, float]
 
 
-def stroke_for(native_size: int) -> float:
-    """The ``stroke`` at which a model trained on canvases of ``native_size`` sees a published map, only smaller."""
-    return min(1.0, native_size / NATIVE_SIZE)
+class Person(Protocol):
+    """One person's keypoints in pixels: (18, 3), (21, 3), (21, 3), (70, 3) arrays of x, y, confidence."""
+
+    @property
+    def body(self) -> np.ndarray: ...
+    @property
+    def left_hand(self) -> np.ndarray: ...
+    @property
+    def right_hand(self) -> np.ndarray: ...
+    @property
+    def face(self) -> np.ndarray: ...
+
+
+def stroke_for(size: int) -> float:
+    """The ``stroke`` for a canvas whose shorter side is ``size`` pixels: 1 at the published 512, 1/2, 1/4, … below.
+
+    So a small model sees the published map, only smaller. Powers of two, for speed and so that a canvas a little off
+    the size of training is drawn as in training.
+    """
+    return min(1.0, 2.0 ** round(math.log2(size / NATIVE_SIZE)))
 
 
 def draw_pose_map(
@@ -160,7 +178,7 @@ def _draw_hand(canvas: np.ndarray, points: list[tuple[int, int] | None]) -> None
 
 
 def _shrink(canvas: np.ndarray, width: int, height: int) -> np.ndarray:
-    """By area. In halves while it goes: OpenCV halves four times as fast as it shrinks to a quarter at once."""
+    """To the size asked for, by area: in halves where that goes, four times as fast in OpenCV as all at once."""
     while canvas.shape[1] >= 2 * width and canvas.shape[0] >= 2 * height and not any(n % 2 for n in canvas.shape[:2]):
         canvas = cv2.resize(canvas, (canvas.shape[1] // 2, canvas.shape[0] // 2), interpolation=cv2.INTER_AREA)
     if canvas.shape[:2] != (height, width):

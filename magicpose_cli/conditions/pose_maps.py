@@ -1,0 +1,187 @@
+"""Pose maps that others drew: a folder of images or a video, read as they are asked for."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from magicpose_cli.conditions.map_reading import colours_swapped, is_black, looks_like_pose_map, looks_like_pose_maps
+from magicpose_cli.core.clip import Clip
+from magicpose_cli.core.errors import InputError, LimitError
+
+__all__ = ["PoseMapSource", "looks_like_pose_map", "looks_like_pose_maps", "open_pose_maps", "pose_maps_from_clip"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+MAX_PIXELS = 64_000_000
+_SAMPLES = 6  # maps looked at for swapped colours
+_KEPT_FRAMES = 64  # of a video, for readers that go back a window
+_SWAPPED = "Red and blue are swapped in these pose maps (OpenCV writes RGB pictures so); they are swapped back."
+
+
+@dataclass(frozen=True)
+class PoseMapSource:
+    """Pose maps of ``frame_count`` frames, each ``width`` × ``height`` pixels.
+
+    ``read(start, stop)`` gives the maps of the frames start … stop - 1 as RGB uint8 (stop - start, height, width, 3)
+    in the right colours; it raises InputError where a map cannot be read. ``fps`` is None where nothing tells it.
+    ``notes`` are sentences for the user.
+    """
+
+    frame_count: int
+    width: int
+    height: int
+    fps: Fraction | None
+    read: Callable[[int, int], np.ndarray]
+    notes: tuple[str, ...] = ()
+
+
+def open_pose_maps(folder: Path) -> PoseMapSource:
+    """The images of a folder in natural order of their names (2.png before 10.png), one a frame; no rate.
+
+    Transparent parts are black. Raises InputError for a folder without images, images of different sizes or damaged
+    ones (those when they are read), LimitError for a huge one.
+    """
+    files = _image_files(folder)
+    width, height = _size(files[0])
+    for file in files[1:]:
+        if (size := _size(file)) != (width, height):
+            raise InputError(
+                f"the pose maps differ in size: {files[0]} is {width}x{height}, {file} is {size[0]}x{size[1]}",
+                "put only the pose maps of one clip into the folder",
+            )
+
+    def read(start: int, stop: int) -> np.ndarray:
+        _check_range(start, stop, len(files))
+        maps = np.empty((stop - start, height, width, 3), np.uint8)
+        for i, file in enumerate(files[start:stop]):
+            maps[i] = _read_map(file, width, height)
+        return maps
+
+    return _in_right_colours(PoseMapSource(len(files), width, height, None, read))
+
+
+def pose_maps_from_clip(clip: Clip) -> PoseMapSource:
+    """The frames of a pose-map video. Reading forward decodes each frame once; going far back starts again.
+
+    Raises InputError, when read, where the video ends before its frame count.
+    """
+    count = clip.frame_count if clip.exact_count else sum(1 for _ in clip.frames())
+    if count < 1:
+        raise InputError(f"{clip.path} holds no frame", "give another pose video")
+    reader = _ClipReader(clip)
+
+    def read(start: int, stop: int) -> np.ndarray:
+        _check_range(start, stop, count)
+        return np.stack([reader.frame(i) for i in range(start, stop)])
+
+    return _in_right_colours(PoseMapSource(count, clip.width, clip.height, clip.fps, read))
+
+
+class _ClipReader:
+    """Frames of a clip by number, the last few kept."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.clip = clip
+        self.kept: OrderedDict[int, np.ndarray] = OrderedDict()
+        self.frames: Iterator[np.ndarray] = iter(())
+        self.next = -1  # number of the frame that ``frames`` gives next; -1: not started
+
+    def frame(self, number: int) -> np.ndarray:
+        if number in self.kept:
+            return self.kept[number]
+        if self.next < 0 or number < self.next:
+            self.frames, self.next = self.clip.frames(), 0
+        while self.next <= number:
+            frame = next(self.frames, None)
+            if frame is None:
+                raise InputError(
+                    f"{self.clip.path} ends after frame {self.next - 1}, {self.clip.frame_count} were expected",
+                    "copy or download the file again",
+                )
+            self.kept[self.next] = frame
+            self.next += 1
+            if len(self.kept) > _KEPT_FRAMES:
+                self.kept.popitem(last=False)
+        return self.kept[number]
+
+
+def _in_right_colours(source: PoseMapSource) -> PoseMapSource:
+    """The source with red and blue swapped back, and a note, where they were swapped."""
+    if not colours_swapped(_samples(source)):
+        return source
+
+    def read(start: int, stop: int) -> np.ndarray:
+        return np.ascontiguousarray(source.read(start, stop)[..., ::-1])
+
+    return PoseMapSource(source.frame_count, source.width, source.height, source.fps, read, (*source.notes, _SWAPPED))
+
+
+def _samples(source: PoseMapSource) -> Iterator[np.ndarray]:
+    """A few maps from the beginning that show something: going through a whole video would cost its decoding."""
+    shown = 0
+    for number in range(0, source.frame_count, max(1, min(5, source.frame_count // _SAMPLES))):
+        pose_map = source.read(number, number + 1)[0]
+        if not is_black(pose_map):
+            yield pose_map
+            shown += 1
+        if shown == _SAMPLES:
+            return
+
+
+def _image_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder", "give a folder of pose-map images")
+    files = [f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
+    if not files:
+        raise InputError(f"the folder {folder} holds no image", f"give one with {', '.join(SUFFIXES)} files")
+    return sorted(files, key=lambda f: ([(part.isdigit(), _number(part), part) for part in _parts(f.name)], f.name))
+
+
+def _parts(name: str) -> list[str]:
+    return [part for part in re.split(r"([0-9]+)", name.lower()) if part]
+
+
+def _number(part: str) -> int:
+    return int(part[:4000]) if part[0] in "0123456789" else 0
+
+
+def _size(file: Path) -> tuple[int, int]:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            width, height = image.size
+    except Image.DecompressionBombError:
+        raise LimitError(f"the image {file} is too large", f"pose maps of up to {MAX_PIXELS} pixels are read") from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"the image {file} cannot be read: {error}", "draw the pose maps again") from error
+    if width * height > MAX_PIXELS:
+        raise LimitError(
+            f"the image {file} has {width}x{height} pixels", f"pose maps of up to {MAX_PIXELS} pixels are read"
+        )
+    return width, height
+
+
+def _read_map(file: Path, width: int, height: int) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            if image.size != (width, height):
+                raise InputError(f"{file} changed its size while it was read", "run again when the folder is finished")
+            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+                layer = image.convert("RGBA")
+                black = Image.new("RGBA", layer.size, (0, 0, 0, 255))
+                return np.asarray(Image.alpha_composite(black, layer).convert("RGB"))
+            return np.asarray(image.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise InputError(f"the image {file} cannot be read: {error}", "draw the pose maps again") from error
+
+
+def _check_range(start: int, stop: int, count: int) -> None:
+    if not 0 <= start < stop <= count:
+        raise ValueError(f"frames {start} to {stop} lie outside of 0 to {count}")

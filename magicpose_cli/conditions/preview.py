@@ -1,0 +1,112 @@
+"""One picture of what the poses will do to the photo: a look before the long run."""
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from magicpose_cli.conditions.framing import is_padded, resize, unframe
+from magicpose_cli.conditions.overlay import blend_map
+from magicpose_cli.core.condition_set import ConditionSet
+
+_PAPER, _INK, _FAINT, _MARK = (250, 250, 248), (28, 28, 30), (120, 120, 124), (230, 80, 30)
+_GAP = 20
+_PANEL_HEIGHT, _STRIP_HEIGHT = 560, 200
+_MOST_WIDTH = 1600
+_TITLE_SIZE, _LABEL_SIZE = 22, 15
+_LINE = 22  # pixels from one line of labels to the next
+_LEAST_WIDTH = 760
+
+
+def draw_preview(
+    conditions: ConditionSet,
+    photo: np.ndarray | None = None,
+    *,
+    title: str = "",
+    notes: Sequence[str] | None = None,
+    poses: int = 8,
+) -> np.ndarray:
+    """The preview picture, RGB uint8 (H, W, 3).
+
+    Above: the reference photo with the fitted skeleton over it, and the canvas that the network sees with the photo's
+    outline in it. Below: a strip of ``poses`` pose maps from the whole clip, numbered by frame, and the notes
+    (``conditions.notes`` where None). ``photo`` is the reference as read; without it the canvas's picture is shown.
+    """
+    count = conditions.frame_count
+    numbers = np.unique(np.linspace(0, count - 1, max(1, poses)).astype(int)).tolist()
+    maps = [conditions.pose_maps(n, n + 1)[0] for n in numbers]
+    fullest = int(np.argmax([np.count_nonzero(m.any(axis=2)) for m in maps]))
+
+    height = min(_PANEL_HEIGHT, round((_MOST_WIDTH - 3 * _GAP) * conditions.height / (3 * conditions.width)))
+    panels = [
+        (f"Reference with the pose of frame {numbers[fullest]}", _over_photo(conditions, photo, maps[fullest], height)),
+        (f"What the network sees: {conditions.width}x{conditions.height}", _canvas(conditions, maps[fullest], height)),
+    ]
+    shown = [_scaled(unframe(m, conditions.framing), _STRIP_HEIGHT) for m in maps]
+    strip = [(f"frame {n}", picture) for n, picture in zip(numbers, shown, strict=True)]
+    width = max(_row_width(panels), min(_row_width(strip), _MOST_WIDTH), _LEAST_WIDTH)
+    per_row = max(1, (width - _GAP) // (max(p.shape[1] for p in shown) + _GAP))
+    rows = [panels, *(strip[i : i + per_row] for i in range(0, len(strip), per_row))]
+    sentences = conditions.notes if notes is None else notes
+    lines = [line for note in sentences for line in textwrap.wrap(note, max(20, width // 8))]
+    return _page(width, title or f"{count} poses on the reference", rows, lines)
+
+
+def _over_photo(conditions: ConditionSet, photo: np.ndarray | None, pose_map: np.ndarray, height: int) -> np.ndarray:
+    framing = conditions.framing
+    if photo is None or framing.crops:
+        picture = unframe(conditions.reference, framing)
+    else:
+        picture = photo
+    picture = _scaled(picture, height)
+    shaded = (picture * 0.75).astype(np.uint8)
+    return blend_map(shaded, unframe(pose_map, framing))
+
+
+def _canvas(conditions: ConditionSet, pose_map: np.ndarray, height: int) -> np.ndarray:
+    """The framed photo beside its pose map, with the photo's outline where there is padding."""
+    both = np.concatenate([conditions.reference, pose_map], axis=1)
+    picture = Image.fromarray(_scaled(both, height))
+    if is_padded(conditions.framing):
+        scale = picture.height / conditions.height
+        left, top, right, bottom = (v * scale for v in conditions.framing.content_box)
+        draw = ImageDraw.Draw(picture)
+        for shift in (0, conditions.width * scale):
+            draw.rectangle((left + shift, top, right + shift - 1, bottom - 1), outline=_MARK, width=2)
+    return np.asarray(picture)
+
+
+def _scaled(image: np.ndarray, height: int) -> np.ndarray:
+    return resize(image, max(1, round(image.shape[1] * height / image.shape[0])), height)
+
+
+def _row_width(row: Sequence[tuple[str, np.ndarray]]) -> int:
+    return _GAP + sum(picture.shape[1] + _GAP for _, picture in row)
+
+
+def _page(width: int, title: str, rows: Sequence[Sequence[tuple[str, np.ndarray]]], lines: Sequence[str]) -> np.ndarray:
+    """Rows of labelled pictures under a title, text lines below."""
+    heights = [max(picture.shape[0] for _, picture in row) + _LINE + _GAP for row in rows]
+    height = _GAP + 2 * _LINE + sum(heights) + len(lines) * _LINE + (_GAP if lines else 0)
+    page = Image.new("RGB", (width, height), _PAPER)
+    draw = ImageDraw.Draw(page)
+    title_font, label_font = ImageFont.load_default(_TITLE_SIZE), ImageFont.load_default(_LABEL_SIZE)
+    draw.text((_GAP, _GAP), _drawable(title), fill=_INK, font=title_font)
+    y = _GAP + 2 * _LINE
+    for row, row_height in zip(rows, heights, strict=True):
+        x = _GAP
+        for label, picture in row:
+            page.paste(Image.fromarray(picture), (x, y + _LINE))
+            draw.text((x, y), label, fill=_FAINT, font=label_font)
+            x += picture.shape[1] + _GAP
+        y += row_height
+    for line in lines:
+        draw.text((_GAP, y), _drawable(line), fill=_INK, font=label_font)
+        y += _LINE
+    return np.asarray(page)
+
+
+def _drawable(text: str) -> str:
+    """File names may hold anything; the font may not."""
+    return "".join(c if c.isprintable() else "?" for c in text.encode("utf-8", "replace").decode("utf-8"))
