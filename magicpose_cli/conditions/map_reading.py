@@ -105,11 +105,27 @@ def _places(frame: np.ndarray) -> list[np.ndarray]:
         top, left = rows[near].min(), columns[near].min()
         mask = np.zeros((rows[near].max() - top + 1, columns[near].max() - left + 1), np.uint8)
         mask[rows[near] - top, columns[near] - left] = 1
-        _, _, stats, centres = cv2.connectedComponentsWithStats(mask)
-        areas = stats[1:, cv2.CC_STAT_AREA]
-        order = 1 + np.argsort(-areas, kind="stable")[: min(_MOST_PLACES, max(1, int((areas > 3).sum())))]
-        places.append(centres[order] + (left + 0.5, top + 0.5))
+        places.append(_spots(mask) + (left + 0.5, top + 0.5))
     return places
+
+
+def _spots(mask: np.ndarray) -> np.ndarray:
+    """The centres (n, 2) of a mask's connected parts, largest first: the middle of the thickest place of each.
+
+    A hand's line of nearly a joint's colour may hang on the joint's disc; it is thin, so it does not pull.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    depth = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    largest = 1 + np.argsort(-areas, kind="stable")[: min(_MOST_PLACES, max(1, int((areas > 3).sum())))]
+    spots = []
+    for label in largest.tolist():
+        x, y, width, height = (int(n) for n in stats[label, :4])
+        box = np.s_[y : y + height, x : x + width]
+        inner = np.where(labels[box] == label, depth[box], 0)
+        rows, columns = np.nonzero(inner >= 0.75 * inner.max())
+        spots.append((x + columns.mean(), y + rows.mean()))
+    return np.array(spots)
 
 
 def _limb_shares(frame: np.ndarray, starts: np.ndarray, ends: np.ndarray, colour: np.ndarray) -> np.ndarray:

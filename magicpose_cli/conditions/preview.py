@@ -38,16 +38,19 @@ def draw_preview(
     maps = [conditions.pose_maps(n, n + 1)[0] for n in numbers]
     fullest = int(np.argmax([np.count_nonzero(m.any(axis=2)) for m in maps]))
 
-    height = min(_PANEL_HEIGHT, round((_MOST_WIDTH - 3 * _GAP) * conditions.height / (3 * conditions.width)))
+    shape = conditions.reference.shape if photo is None else photo.shape
+    across = shape[1] / shape[0] + 2 * conditions.width / conditions.height  # of all panels together, at height 1
+    height = max(1, min(_PANEL_HEIGHT, round((_MOST_WIDTH - 3 * _GAP) / across)))
     panels = [
         (f"Reference with the pose of frame {numbers[fullest]}", _over_photo(conditions, photo, maps[fullest], height)),
         (f"What the network sees: {conditions.width}x{conditions.height}", _canvas(conditions, maps[fullest], height)),
     ]
-    shown = [_scaled(unframe(m, conditions.framing), _STRIP_HEIGHT) for m in maps]
-    strip = [(f"frame {n}", picture) for n, picture in zip(numbers, shown, strict=True)]
-    width = max(_row_width(panels), min(_row_width(strip), _MOST_WIDTH), _LEAST_WIDTH)
-    per_row = max(1, (width - _GAP) // (max(p.shape[1] for p in shown) + _GAP))
-    rows = [panels, *(strip[i : i + per_row] for i in range(0, len(strip), per_row))]
+    shown = [unframe(m, conditions.framing) for m in maps]
+    width = max(_row_width(panels), _LEAST_WIDTH)
+    each = (width - _GAP) / len(shown) - _GAP  # the strip fills the width, in one row
+    strip_height = max(1, min(_STRIP_HEIGHT, int(each * shown[0].shape[0] / shown[0].shape[1])))
+    strip = [(f"frame {n}", _scaled(m, strip_height)) for n, m in zip(numbers, shown, strict=True)]
+    rows = [panels, strip]
     sentences = conditions.notes if notes is None else notes
     lines = [line for note in sentences for line in textwrap.wrap(note, max(20, width // 8))]
     return _page(width, title or f"{count} poses on the reference", rows, lines)

@@ -59,6 +59,6 @@ class Framing:
     def content_box(self) -> tuple[int, int, int, int]:
         """The part of the canvas that shows source: left, top, right, bottom in whole canvas pixels."""
         left, top = round(self.pad_left), round(self.pad_top)
-        right = min(self.width, round(self.pad_left + self.box_width * self.scale))
-        bottom = min(self.height, round(self.pad_top + self.box_height * self.scale))
+        right = min(self.width, left + max(1, round(self.box_width * self.scale)))
+        bottom = min(self.height, top + max(1, round(self.box_height * self.scale)))
         return left, top, right, bottom

@@ -1,0 +1,162 @@
+"""Condition sets from tracks and from drawn maps, and the pictures made of them."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from magicpose_cli.conditions.build import build_condition_set
+from magicpose_cli.conditions.draw import draw_pose_map, draw_track
+from magicpose_cli.conditions.framing import unframe
+from magicpose_cli.conditions.map_reading import find_joints
+from magicpose_cli.conditions.overlay import blend_map, draw_overlay
+from magicpose_cli.conditions.pose_maps import PoseMapSource, pose_maps_from_clip
+from magicpose_cli.conditions.preview import draw_preview
+from magicpose_cli.core import keypoints as kp
+from magicpose_cli.core.clip import Clip
+from magicpose_cli.core.pose_track import PoseTrack
+
+
+def photo_of(width: int, height: int) -> np.ndarray:
+    across = np.linspace(0, 255, width, dtype=np.uint8)
+    return np.broadcast_to(across[None, :, None], (height, width, 3)).copy()
+
+
+def source_of(maps: np.ndarray) -> PoseMapSource:
+    frames = lambda: iter(maps)  # noqa: E731
+    return pose_maps_from_clip(Clip(Path("p.mp4"), maps.shape[2], maps.shape[1], Fraction(24), len(maps), frames))
+
+
+def test_identity_draws_the_track_itself(track):
+    driver = track(90, 128, 80, 256, 384)
+    conditions = build_condition_set(photo_of(256, 384), track=driver, width=256, height=384, fit="none", stroke=1.0)
+    assert conditions.frame_count == len(driver) and conditions.notes == ()
+    assert np.array_equal(conditions.pose_maps(2, 5), draw_track(driver, 2, 5))
+    assert np.array_equal(conditions.reference, photo_of(256, 384))
+
+
+def test_the_same_moves_for_photo_and_poses(track, person):
+    """A driver of another size ends on the person in the photo, on a padded canvas as well."""
+    photo = photo_of(300, 600)
+    there = person(120, 140, 150)
+    conditions = build_condition_set(
+        photo, track=track(90, 700, 180, 1280, 720), reference_pose=there, width=512, height=512, stroke=1.0
+    )
+    joints = find_joints(conditions.pose_maps(0, 1)[0])
+    expected = conditions.framing.to_canvas(there.body[:, :2])
+    assert np.abs(joints[kp.RIGHT_HIP, :2] - expected[kp.RIGHT_HIP]).max() < 3
+    assert any("padded" in note for note in conditions.notes) and any("fitted" in note for note in conditions.notes)
+
+
+def test_small_canvases_get_thin_strokes(track):
+    driver = track(35, 64, 30, 128, 192)
+    conditions = build_condition_set(photo_of(128, 192), track=driver, width=128, height=192, fit="none")
+    assert np.array_equal(conditions.pose_maps(0, 2), draw_track(driver, 0, 2, stroke=0.25))
+
+
+def test_drawn_maps_of_the_canvas_size_stay_as_they_are(track):
+    maps = draw_track(track(90, 128, 80, 256, 384))
+    conditions = build_condition_set(photo_of(256, 384), pose_maps=source_of(maps), width=256, height=384, fit="none")
+    assert np.array_equal(conditions.pose_maps(0, len(maps)), maps)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(0.3, 2.5), st.integers(-150, 250), st.integers(-150, 250))
+def test_drawn_maps_are_moved_where_points_would_be(person, scale, x, y):
+    """The joints of moved maps lie where the fit puts the joints; what leaves the canvas is simply gone."""
+    someone = person(90, 128, 80)
+    maps = draw_pose_map(someone.body, None, None, None, 256, 384)[None]
+    there = person(90 * scale, 128 + x, 80 + y)
+    conditions = build_condition_set(
+        photo_of(320, 480), pose_maps=source_of(maps), reference_pose=there, width=320, height=480
+    )
+    moved = conditions.pose_maps(0, 1)[0]
+    assert moved.shape == (480, 320, 3)
+    joints = find_joints(moved)
+    inside = (there.body[:, :2] > 12).all(axis=1) & (there.body[:, :2] < (308, 468)).all(axis=1)
+    seen = inside & (joints[:, 2] > 0) & (np.arange(18) < 14)  # enlarged, the colours of eyes and ears run together
+    assert np.abs(joints[seen, :2] - there.body[seen, :2]).max(initial=0) < 2 + 3 * scale
+
+
+def test_fitted_maps_meet_the_person(track, person):
+    maps = draw_track(track(90, 128, 80, 256, 384, frames=30))
+    there = person(60, 300, 200)
+    conditions = build_condition_set(
+        photo_of(512, 512), pose_maps=source_of(maps), reference_pose=there, width=512, height=512
+    )
+    joints = np.stack([find_joints(m) for m in conditions.pose_maps(0, 30)])
+    middle = np.median(joints[:, kp.NECK, :2], axis=0)
+    assert np.abs(middle - there.body[kp.NECK, :2]).max() < 3
+
+
+def test_leaving_the_picture_is_said(track, person):
+    conditions = build_condition_set(
+        photo_of(256, 256),
+        track=track(90, 128, 80, 256, 384),
+        reference_pose=person(150, 128, 60),
+        width=256,
+        height=256,
+    )
+    assert any("In 9 of 9 frames" in note for note in conditions.notes)
+
+
+def test_all_missing_is_black_and_needs_no_fit():
+    nobody = PoseTrack.empty(4, 640, 480, Fraction(30))
+    conditions = build_condition_set(photo_of(64, 96), track=nobody, width=64, height=96)
+    assert not conditions.pose_maps(0, 4).any()
+    assert any("No person" in note for note in conditions.notes)
+
+
+def test_one_kind_of_poses(track):
+    with pytest.raises(ValueError, match="either"):
+        build_condition_set(photo_of(64, 64), width=64, height=64)
+
+
+def test_preview_shows_photo_and_strip(track, person):
+    photo = photo_of(300, 400)
+    conditions = build_condition_set(
+        photo, track=track(90, 128, 80, 256, 384, frames=40), reference_pose=person(80, 150, 80), width=128, height=128
+    )
+    page = draw_preview(conditions, photo, title="me.png \x1b[31m with\n\udc80 poses/")
+    assert page.dtype == np.uint8 and page.ndim == 3 and 700 < page.shape[1] <= 1700 and 500 < page.shape[0] < 1700
+    assert len(np.unique(page.reshape(-1, 3), axis=0)) > 100
+    one = build_condition_set(photo, track=track(90, 128, 80, 256, 384, frames=1), width=128, height=168)
+    assert draw_preview(one).shape[2] == 3
+
+
+@pytest.mark.parametrize("size", [(2000, 100), (100, 2000), (16, 16)])
+def test_preview_of_odd_shapes(track, size):
+    photo = photo_of(*size)
+    conditions = build_condition_set(photo, track=track(90, 128, 80, 256, 384), width=128, height=64)
+    page = draw_preview(conditions, photo)
+    assert page.shape[1] < 2500 and page.shape[0] < 3000
+
+
+@pytest.mark.parametrize("size", [(128, 96), (700, 1100)])
+def test_overlay(person, size):
+    width, height = size
+    frame = np.full((height, width, 3), 200, np.uint8)
+    someone = person(height / 5, width / 2, height / 4)
+    drawn = draw_overlay(frame, someone)
+    assert drawn.shape == frame.shape and drawn.dtype == np.uint8
+    assert np.array_equal(drawn[0, 0], draw_overlay(frame, None)[0, 0])
+    x, y = someone.body[kp.RIGHT_KNEE, :2].astype(int)
+    assert drawn[y, x, 1] > drawn[y, x, 0] + 50  # the right knee's colour is a green blue
+    assert np.array_equal(frame, np.full_like(frame, 200))
+
+
+def test_blend_ignores_the_noise_of_video():
+    frame = np.full((32, 32, 3), 120, np.uint8)
+    noise = np.random.default_rng(0).integers(0, 12, (32, 32, 3)).astype(np.uint8)
+    assert np.array_equal(blend_map(frame, noise), frame)
+    bright = np.full((16, 16, 3), 255, np.uint8)
+    assert np.array_equal(blend_map(frame, bright, opacity=1.0), np.full_like(frame, 255))
+
+
+def test_unframed_maps_have_the_photo_shape(track):
+    conditions = build_condition_set(photo_of(300, 450), track=track(90, 128, 80, 256, 384), width=256, height=256)
+    shown = unframe(conditions.pose_maps(0, 1)[0], conditions.framing)
+    assert shown.shape[:2] == (256, 171)

@@ -1,0 +1,142 @@
+"""Fitting on synthetic tracks, where the truth is known."""
+
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from magicpose_cli.conditions.retarget import fit_track
+from magicpose_cli.core import keypoints as kp
+from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.pose_track import PoseTrack
+
+PHOTO = {"width": 600, "height": 900}
+
+
+def neck_and_ankle(points: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.median(points[:, kp.NECK, :2], 0), np.median(points[:, kp.RIGHT_ANKLE, :2], 0)])
+
+
+def test_same_person_elsewhere_is_found_exactly(track, person):
+    driver = track(100, 300, 150, 1080, 1920)
+    fitted = fit_track(driver, person(250, 310, 180), "auto", **PHOTO)
+    assert fitted.scale == pytest.approx(2.5, rel=1e-3)
+    assert np.allclose(fitted.shift, (310 - 2.5 * 300, 180 - 2.5 * 150), atol=1)
+    assert (fitted.track.width, fitted.track.height, fitted.track.fps) == (600, 900, driver.fps)
+    assert "scaled by 2.50" in fitted.notes[0]
+
+
+def test_points_follow_scale_and_shift(track, person):
+    driver = track(100, 300, 150, 1080, 1920)
+    driver.body[2, kp.LEFT_KNEE] = 0
+    fitted = fit_track(driver, person(250, 310, 180), **PHOTO)
+    for part in ("body", "left_hand", "right_hand", "face"):
+        before, after = getattr(driver, part), getattr(fitted.track, part)
+        there = before[..., 2] > 0
+        assert np.allclose(after[there][:, :2], before[there][:, :2] * fitted.scale + fitted.shift, atol=0.01)
+        assert not after[~there].any()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.floats(20, 300),
+    st.floats(0.2, 5),
+    st.sets(st.integers(0, 17).filter(lambda j: j not in (kp.NECK, kp.RIGHT_SHOULDER, kp.LEFT_SHOULDER)), max_size=13),
+)
+def test_missing_points_change_little(person, driver_scale, ratio, missing):
+    """Any parts may be missing in the photo: the same person is still found."""
+    someone = person(driver_scale, 400, 200)
+    parts = {n: np.stack([getattr(someone, n)] * 4) for n in ("body", "left_hand", "right_hand", "face")}
+    driver = PoseTrack(**parts, width=1000, height=1000, fps=Fraction(25))
+    photo = person(driver_scale * ratio, 250, 300)
+    photo.body[list(missing)] = 0
+    fitted = fit_track(driver, photo, **PHOTO)
+    assert fitted.scale == pytest.approx(ratio, rel=1e-3)
+    assert np.allclose(fitted.track.body[0, kp.NECK, :2], (250, 300), atol=0.01 * driver_scale * ratio)
+
+
+def test_upper_body_photo_takes_a_full_body_driver_by_the_neck(track, person):
+    photo = person(300, 320, 300)
+    photo.body[[8, 9, 10, 11, 12, 13]] = 0
+    fitted = fit_track(track(100, 300, 150, 1080, 1920), photo, **PHOTO)
+    assert fitted.scale == pytest.approx(3, rel=0.01)
+    assert np.allclose(np.median(fitted.track.body[:, kp.NECK, :2], 0), (320, 300), atol=1)
+
+
+def test_face_alone(track, person):
+    photo = SimpleNamespace(body=np.zeros((18, 3)), left_hand=None, right_hand=None, face=person(200, 300, 200).face)
+    fitted = fit_track(track(100, 300, 150, 1080, 1920), photo, **PHOTO)
+    assert fitted.scale == pytest.approx(2, rel=0.01)
+    assert np.allclose(np.median(fitted.track.face[..., :2].mean(1), 0), photo.face[:, :2].mean(0), atol=1)
+
+
+def test_longer_legs_stand_on_the_same_ground(track, person):
+    photo = person(100, 300, 200)
+    photo.body[[9, 10, 12, 13], 1] += 60
+    fitted = fit_track(track(80, 300, 150, 500, 700), photo, **PHOTO)
+    assert np.allclose(np.median(fitted.track.body[:, kp.RIGHT_ANKLE, 1]), photo.body[kp.RIGHT_ANKLE, 1], atol=1)
+    # The same stature, so the heads meet about, too.
+    assert abs(np.median(fitted.track.body[:, kp.NECK, 1]) - 200) < 10
+
+
+def test_crouching_frames_do_not_shrink_the_person(track, person):
+    driver = track(100, 300, 150, 1080, 1920, frames=20)
+    upper = [*range(9), 11, 14, 15, 16, 17]
+    driver.body[:14, upper, 1] += 60  # thighs and shins of 90 pixels each: the knees go out by 67
+    driver.body[:14, [9, 12], :2] += (67, 30)
+    fitted = fit_track(driver, person(100, 300, 150), **PHOTO)
+    assert fitted.scale == pytest.approx(1, rel=0.05)
+    assert fitted.track.body[0, kp.NECK, 1] > 195  # and the crouch is kept
+
+
+def test_wild_points_do_not_upset_it(track, person):
+    driver = track(100, 300, 150, 1080, 1920, frames=20)
+    driver.body[::7, kp.RIGHT_WRIST, :2] = 1900
+    driver.body[3, kp.NECK, :2] = (5, 1900)
+    driver.body[:, kp.LEFT_EAR, :2] += 70
+    fitted = fit_track(driver, person(200, 310, 180), **PHOTO)
+    assert fitted.scale == pytest.approx(2, rel=0.02)
+
+
+def test_unsure_points_are_not_measured(track, person):
+    photo = person(200, 310, 180)
+    photo.body[[kp.RIGHT_ANKLE, kp.LEFT_ANKLE]] = (10, 10, 0.1)
+    assert fit_track(track(100, 300, 150, 1080, 1920), photo, **PHOTO).scale == pytest.approx(2, rel=0.01)
+
+
+def test_none_keeps_the_frame(track, person):
+    driver = track(100, 300, 150, 1200, 900)
+    fitted = fit_track(driver, person(250, 310, 180), "none", **PHOTO)
+    assert fitted.scale == 0.5 and fitted.shift == (0, 225) and fitted.notes == ()
+    assert np.allclose(fitted.track.body[..., :2], driver.body[..., :2] * 0.5 + (0, 225))
+    same = fit_track(driver, None, "none", width=1200, height=900)
+    assert np.array_equal(same.track.body, driver.body)
+
+
+def test_nobody_in_the_photo_is_said(track):
+    driver = track(100, 300, 150, 1200, 900)
+    hidden = SimpleNamespace(body=np.zeros((18, 3)), left_hand=None, right_hand=None, face=np.zeros((70, 3)))
+    for nobody in (None, hidden):
+        fitted = fit_track(driver, nobody, "auto", **PHOTO)
+        assert fitted.scale == 0.5 and "No person" in fitted.notes[0]
+
+
+def test_nothing_in_common_is_said(track, person):
+    driver = track(100, 300, 150, 1200, 900)
+    driver.body[:, 2:] = 0
+    driver.face[:] = 0
+    photo = person(200, 310, 180)
+    photo.body[:2] = 0
+    photo.face[:] = 0
+    fitted = fit_track(driver, photo, "auto", **PHOTO)
+    assert fitted.scale == 0.5 and "No part of the body" in fitted.notes[0]
+    empty = PoseTrack.empty(3, 1200, 900, driver.fps)
+    assert "No part of the body" in fit_track(empty, person(200, 310, 180), **PHOTO).notes[0]
+
+
+def test_unknown_mode(track):
+    with pytest.raises(UsageError, match="stretch"):
+        fit_track(track(100, 300, 150, 1200, 900), None, "stretch", **PHOTO)
