@@ -1,5 +1,7 @@
 """``animate``: the one place that knows the order of the flow, from a request to a video."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from magicpose_cli.animation.inputs import Inputs, open_inputs
 from magicpose_cli.animation.models import ModelChoice, ModelFacts, choose_model, model_facts
-from magicpose_cli.animation.pose_input import PoseInput, kind_of, open_pose_input
-from magicpose_cli.animation.reference import person_in
-from magicpose_cli.animation.request import PRESETS, AnimationRequest, check_request, parse_size
+from magicpose_cli.animation.pose_input import PoseInput, must_extract
+from magicpose_cli.animation.request import PRESETS, AnimationRequest, check_request
 from magicpose_cli.animation.run_folder import (
     changed_since,
     check_place,
@@ -25,14 +27,13 @@ from magicpose_cli.animation.run_folder import (
 )
 from magicpose_cli.animation.sound import choose_sound
 from magicpose_cli.animation.versions import versions
-from magicpose_cli.conditions.build import build_condition_set
-from magicpose_cli.conditions.framing import choose_canvas, unframe, unframed_size
+from magicpose_cli.conditions.framing import unframe, unframed_size
 from magicpose_cli.core.clip import SoundSource
 from magicpose_cli.core.condition_set import ConditionSet
 from magicpose_cli.core.device import choose_device, choose_dtype
 from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.progress import SILENT, Progress
-from magicpose_cli.video.read import open_clip, read_image
+from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.side_by_side import panel_size, side_by_side
 from magicpose_cli.video.write import VideoReport, write_video
 
@@ -53,11 +54,16 @@ class Prepared:
 
     request: AnimationRequest
     choice: ModelChoice
-    facts: ModelFacts
-    reference: np.ndarray
-    poses: PoseInput
-    conditions: ConditionSet
+    inputs: Inputs
     sound: SoundSource | None
+
+    @property
+    def poses(self) -> PoseInput:
+        return self.inputs.poses
+
+    @property
+    def conditions(self) -> ConditionSet:
+        return self.inputs.conditions
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ def animate(
     """
     started = time.monotonic()
     check_request(request)
+    if request.audio not in ("auto", "none"):
+        choose_sound(request.audio, None)  # a wrong file is told now, not after the work
     if not check_outputs(request):
         return AnimationResult(request.output, record_path(request.output), skipped=True)
     device = choose_device(request.device)
@@ -128,6 +136,7 @@ def animate(
     compare = None
     if request.compare:
         began = time.monotonic()
+        progress.note("putting reference, pose and result side by side")
         compare = compare_path(request.output)
         write_comparison(compare, request, prepared, truth, progress)
         timings["comparing"] = time.monotonic() - began
@@ -165,33 +174,13 @@ def prepare(request: AnimationRequest, progress: Progress = SILENT) -> Prepared:
     choice = choose_model(request.model, request.device)
     facts = model_facts(choice.folder)
     progress.note(choice.sentence)
-    reference = read_image(request.reference)
-    progress.plan((kind_of(request.poses) == "driving video") + 2 + request.compare)
-    poses = open_pose_input(request, progress)
-    for note in poses.notes:
-        progress.note(note)
-    person = None
-    if poses.track is not None and request.fit == "auto":
-        person = person_in(reference, request.detector, request.reference_poses)
-        if person is None:
-            progress.note(f"no person was found in {request.reference}; --reference-poses can give the keypoints")
-    size = parse_size(request.size) if request.size else facts.native_size
-    width, height = choose_canvas(reference.shape[1], reference.shape[0], size)
-    conditions = build_condition_set(
-        reference,
-        track=poses.track,
-        pose_maps=poses.pose_maps,
-        reference_pose=person,
-        width=width,
-        height=height,
-        fit=request.fit,
-    )
-    for note in conditions.notes:
-        progress.note(note)
-    filled = fill_defaults(request, choice, facts, (width, height))
+    progress.plan(must_extract(request) + 2 + request.compare)
+    inputs = open_inputs(request, facts.native_size, progress)
+    conditions = inputs.conditions
+    filled = fill_defaults(request, choice, facts, (conditions.width, conditions.height))
     if request.motion and not facts.has_motion:
         progress.note("the model has no motion module: each frame is sampled by itself, from one shared noise")
-    return Prepared(filled, choice, facts, reference, poses, conditions, choose_sound(request.audio, poses.sound))
+    return Prepared(filled, choice, inputs, choose_sound(request.audio, inputs.poses.sound))
 
 
 def fill_defaults(
@@ -277,12 +266,12 @@ def write_comparison(
             for pose_map in prepared.conditions.pose_maps(start, min(start + _CHUNK, count)):
                 yield unframe(pose_map, framing)
 
-    panels: list[Panel] = [("reference", prepared.reference), ("pose", poses()), ("result", result.frames())]
+    panels: list[Panel] = [("reference", prepared.inputs.reference), ("pose", poses()), ("result", result.frames())]
     if truth is not None:
         panels.append(("truth", truth))
     height = min(COMPARE_HEIGHT, max(result.height, COMPARE_HEIGHT // 2))
     shown = (result.width, result.height)
-    width, whole = panel_size([prepared.reference.shape[1::-1]] + [shown] * (len(panels) - 1), height)
+    width, whole = panel_size([prepared.inputs.reference.shape[1::-1]] + [shown] * (len(panels) - 1), height)
     return write_video(
         path,
         side_by_side(panels, height),

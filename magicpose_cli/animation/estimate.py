@@ -72,7 +72,7 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
         f"from {request.reference} and the {kind} in {request.poses}",
         f"{steps} steps of {request.scheduler}, guidance {request.guidance:g}, seed {request.seed}",
         f"on a canvas of {canvas[0]}x{canvas[1]}, in {str(dtype)[6:]} on {device}",
-        f"about {_span(seconds)}, {cost.memory / 1e9:.1f} GB of memory, {max(disk, 100_000) / 1e6:.1f} MB of disk",
+        f"about {_span(seconds)}, {_bytes(cost.memory)} of memory, {_bytes(disk)} of disk",
     ]
     return RunPlan(
         request=request.to_json(),
@@ -192,6 +192,10 @@ def _operations_a_second(device: torch.device, dtype: torch.dtype) -> float:
             wait()
             done += 1
         return _STEADY * operations * done / (time.perf_counter() - began)
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
 
 
 def _span(seconds: float) -> str:

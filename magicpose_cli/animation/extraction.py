@@ -14,11 +14,13 @@ from magicpose_cli.animation.request import ExtractionRequest, check_extraction,
 from magicpose_cli.animation.run_folder import sha256_of
 from magicpose_cli.animation.versions import package_version
 from magicpose_cli.conditions.draw import draw_track
+from magicpose_cli.conditions.overlay import draw_overlay
 from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.paths import poses_root
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
-from magicpose_cli.pose.detector import DEFAULT, make_detector
+from magicpose_cli.pose.clip_info import CLIP_FILE
+from magicpose_cli.pose.detector import DEFAULT, PARTS, PersonPose, make_detector
 from magicpose_cli.pose.openpose_json import ClipInfo, check_poses_output, write_poses
 from magicpose_cli.pose.report import report
 from magicpose_cli.pose.track import check_person, extract_track
@@ -68,7 +70,6 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
     )
     for note in clip.notes:
         progress.note(note)
-    progress.plan(1 + request.maps + request.preview)
     detector = make_detector(request.detector)
     try:
         check_person(request.person, detector)
@@ -109,23 +110,30 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
 
 
 def cached_extraction(request: ExtractionRequest, progress: Progress = SILENT) -> Path:
-    """The poses of a driving video, extracted once: found again under ``core.paths.poses_root()`` by its sha256.
-
-    The request's ``output`` is left aside.
-    """
+    """The poses of a driving video, extracted once and kept in ``cache_folder`` (not in ``output``)."""
     check_extraction(request)
-    check_file(request.driving, folder_allowed=True)
-    name = DEFAULT if request.detector == "auto" else request.detector
-    way = (name, package_version(name), request.person, request.fps, request.start, request.end)
-    key = hashlib.sha256(repr(way).encode()).hexdigest()[:8]
-    folder = poses_root() / f"{sha256_of(request.driving)[:32]}-{key}"
-    if (folder / "clip.json").is_file():
+    folder = cache_folder(request)
+    if is_extracted(folder):
         progress.note(f"the poses of {request.driving.name} were found in an earlier run: {folder}")
         return folder
+    progress.note(f"{request.driving.name} is a driving video: its poses are extracted first, and kept for next time")
     result = extract(replace(request, output=folder, maps=False, preview=False, existing="refuse"), progress)
     for sentence in result.sentences:
         progress.note(sentence)
     return result.folder
+
+
+def cache_folder(request: ExtractionRequest) -> Path:
+    """Where under ``core.paths.poses_root()`` the poses of this driving video lie: named by its sha256 and the way."""
+    check_file(request.driving, folder_allowed=True)
+    name = DEFAULT if request.detector == "auto" else request.detector
+    way = (name, package_version(name), request.person, request.fps, request.start, request.end)
+    key = hashlib.sha256(repr(way).encode()).hexdigest()[:8]
+    return poses_root() / f"{sha256_of(request.driving)[:32]}-{key}"
+
+
+def is_extracted(folder: Path) -> bool:
+    return (folder / CLIP_FILE).is_file()
 
 
 def drawn(track: PoseTrack) -> Iterator[np.ndarray]:
@@ -135,10 +143,10 @@ def drawn(track: PoseTrack) -> Iterator[np.ndarray]:
 
 
 def overlaid(frames: Iterable[np.ndarray], track: PoseTrack) -> Iterator[np.ndarray]:
-    """Each frame, scaled to the track's size and darkened, with its skeleton on top: RGB uint8."""
-    for frame, pose_map in zip(frames, drawn(track), strict=False):
-        dark = cv2.resize(frame, (track.width, track.height), interpolation=cv2.INTER_AREA) // 2
-        yield np.where(pose_map.any(axis=2, keepdims=True), pose_map, dark)
+    """Each frame, scaled to the track's size, with the skeleton on top: RGB uint8."""
+    for index, frame in enumerate(frames):
+        person = PersonPose(*(getattr(track, part)[index] for part in PARTS))
+        yield draw_overlay(cv2.resize(frame, (track.width, track.height), interpolation=cv2.INTER_AREA), person)
 
 
 def _write_maps(folder: Path, track: PoseTrack, progress: Progress) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from magicpose_cli.animation.extraction import cached_extraction
+from magicpose_cli.animation.extraction import cache_folder, cached_extraction, is_extracted
 from magicpose_cli.animation.request import AnimationRequest, ExtractionRequest, parse_fps
 from magicpose_cli.animation.run_folder import sha256_of
 from magicpose_cli.conditions.map_reading import looks_like_pose_maps
@@ -143,24 +143,28 @@ def _picked_maps(source: PoseMapSource, indices: np.ndarray) -> PoseMapSource:
 
 
 def _from_driving_video(request: AnimationRequest, progress: Progress) -> PoseInput:
-    progress.note(f"{request.poses} is a driving video: its poses are extracted first, and kept for the next time")
-    folder = cached_extraction(
-        ExtractionRequest(
-            request.poses,
-            detector=request.detector,
-            person=request.person,
-            fps=request.fps,
-            start=request.start,
-            end=request.end,
-        ),
-        progress,
-    )
-    poses = read_poses(folder)
+    poses = read_poses(cached_extraction(_extraction(request), progress))
     assert poses.info is not None
     sound = poses.info.sound
     if sound is not None:
         sound = replace(sound, path=request.poses.absolute())  # the same content may have moved
     return PoseInput("", request.poses, poses.track.fps, track=poses.track, sound=sound, notes=poses.notes)
+
+
+def must_extract(request: AnimationRequest) -> bool:
+    """True where the request's poses are a driving video whose poses no earlier run has kept."""
+    return kind_of(request.poses) == "driving video" and not is_extracted(cache_folder(_extraction(request)))
+
+
+def _extraction(request: AnimationRequest) -> ExtractionRequest:
+    return ExtractionRequest(
+        request.poses,
+        detector=request.detector,
+        person=request.person,
+        fps=request.fps,
+        start=request.start,
+        end=request.end,
+    )
 
 
 def picked_frames(count: int, rate: Fraction, request: AnimationRequest) -> tuple[np.ndarray, Fraction]:

@@ -24,6 +24,7 @@ DETECTORS = ("auto", "mediapipe", "openpose", "dwpose")
 EXISTING = ("refuse", "overwrite", "skip")
 OUTPUT_SUFFIXES = (".mp4", ".mov", ".mkv", ".gif", ".webp")
 MAX_SIDE = 4096
+FULL_SIZE = 512  # pixels: of the published model, and of a preview
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class ExtractionRequest:
 
 @dataclass(frozen=True)
 class PreviewRequest:
-    """A picture of what ``animation`` would do; its ``output`` and ``existing`` are left aside for those here."""
+    """A picture of what ``animation`` would do. Its own ``output`` must be a video's name; it is not written."""
 
     animation: AnimationRequest
     output: Path = Path("preview.png")

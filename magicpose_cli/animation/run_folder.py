@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -92,5 +93,12 @@ def sha256_of(path: Path) -> str:
         for file in sorted(files, key=lambda f: os.fsencode(f.relative_to(path))):
             total.update(os.fsencode(file.relative_to(path)) + b"\0" + sha256_of(file).encode() + b"\n")
         return total.hexdigest()
+    state = path.stat()
+    return _file_sha256(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _file_sha256(path: Path, size: int, changed: int) -> str:
+    """One run asks several times; ``size`` and ``changed`` are there to notice another content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,6 @@ import errno
 import os
 import signal
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Sequence
@@ -185,6 +184,8 @@ def _as_usage_error(error: typer.TyperException) -> errors.UsageError:
 
 
 def _write_log(error: BaseException) -> Path | None:
+    import tempfile
+
     name = f"magicpose-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     text = f"magicpose {__version__}, Python {sys.version}\narguments: {sys.argv!r}\n\n"
     text += "".join(traceback.format_exception(error))

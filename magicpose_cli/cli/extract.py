@@ -60,6 +60,7 @@ def extract(
     console.note(f"extracting the poses of {driving}")
     from magicpose_cli.animation.extraction import extract as run
 
+    console.plan(1 + maps + preview)
     result = run(request, console)
     console.say(
         f"{amount(result.frames, 'frame')} at {result.fps} a second, {result.width}x{result.height}, "

@@ -47,7 +47,7 @@ def preview(
         AnimationRequest(
             reference,
             poses,
-            output,
+            Path("out.mp4"),
             size=size,
             fit=fit,
             start=start,
@@ -60,10 +60,8 @@ def preview(
         existing="overwrite" if overwrite else "refuse",
     )
     console.note(f"drawing {reference} with {poses}")
-    from magicpose_cli.animation.previewing import preview as run
+    from magicpose_cli.animation.inputs import preview as run
 
     result = run(request, console)
-    for note in result.notes:
-        console.note(note)
     console.say(f"wrote {result.output}")
     return asdict(result)

@@ -1,0 +1,88 @@
+"""From a request to what the network sees: photo and poses read, fitted and framed. No model runs."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from magicpose_cli.animation.pose_input import PoseInput, open_pose_input
+from magicpose_cli.animation.reference import person_in
+from magicpose_cli.animation.request import FULL_SIZE, AnimationRequest, PreviewRequest, check_request, parse_size
+from magicpose_cli.animation.run_folder import check_place
+from magicpose_cli.conditions.build import build_condition_set
+from magicpose_cli.conditions.draw import stroke_for
+from magicpose_cli.conditions.framing import choose_canvas
+from magicpose_cli.conditions.preview import draw_preview
+from magicpose_cli.core.condition_set import ConditionSet
+from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.video.images import write_image
+from magicpose_cli.video.read import read_image
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The reference photo as read (RGB uint8 HWC), the poses as given, and both on the model's canvas."""
+
+    reference: np.ndarray
+    poses: PoseInput
+    conditions: ConditionSet
+
+
+@dataclass(frozen=True)
+class PreviewResult:
+    """The picture that was written, and sentences on fit and framing."""
+
+    output: Path
+    frames: int
+    canvas: tuple[int, int]
+    notes: tuple[str, ...]
+
+
+def open_inputs(request: AnimationRequest, native_size: int, progress: Progress = SILENT) -> Inputs:
+    """Read photo and poses (a driving video's are extracted), fit them to each other and frame them.
+
+    ``native_size`` is the model's, where the request names no size. Raises InputError, NoPersonError, UsageError.
+    """
+    reference = read_image(request.reference)
+    poses = open_pose_input(request, progress)
+    for note in poses.notes:
+        progress.note(note)
+    person = None
+    if request.fit == "auto":
+        person = person_in(reference, request.detector, request.reference_poses)
+        if person is None:
+            progress.note(f"no person was found in {request.reference}; --reference-poses can give the keypoints")
+    size = parse_size(request.size) if request.size else native_size
+    width, height = choose_canvas(reference.shape[1], reference.shape[0], size)
+    conditions = build_condition_set(
+        reference,
+        track=poses.track,
+        pose_maps=poses.pose_maps,
+        reference_pose=person,
+        width=width,
+        height=height,
+        fit=request.fit,
+        stroke=stroke_for(round(math.sqrt(width * height))),
+    )
+    for note in conditions.notes:
+        progress.note(note)
+    return Inputs(reference, poses, conditions)
+
+
+def preview(request: PreviewRequest, progress: Progress = SILENT) -> PreviewResult:
+    """Write one picture: the fitted skeleton over the photo, the framing, and a strip of poses."""
+    check_request(request.animation)
+    if request.output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
+        raise UsageError(f"the output '{request.output}' is not named as a picture", "end its name in .png")
+    check_place(request.output, request.existing)
+    found = open_inputs(request.animation, FULL_SIZE, progress)
+    picture = draw_preview(found.conditions, found.reference, title=request.animation.reference.name)
+    write_image(request.output, picture, overwrite=request.existing == "overwrite")
+    return PreviewResult(
+        request.output,
+        found.conditions.frame_count,
+        (found.conditions.width, found.conditions.height),
+        (*found.poses.notes, *found.conditions.notes),
+    )
