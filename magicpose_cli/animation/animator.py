@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -87,7 +87,7 @@ def animate(
     progress: Progress = SILENT,
     *,
     earlier: dict[str, Any] | None = None,
-    truth: Iterable[np.ndarray] | None = None,
+    truth: Sequence[np.ndarray] | None = None,
 ) -> AnimationResult:
     """Make the video that ``request`` asks for, and its record beside it.
 
@@ -254,7 +254,7 @@ def write_comparison(
     path: Path,
     request: AnimationRequest,
     prepared: Prepared,
-    truth: Iterable[np.ndarray] | None,
+    truth: Sequence[np.ndarray] | None,
     progress: Progress = SILENT,
 ) -> VideoReport:
     """Reference | pose | result (| truth), in sync, with the result's sound."""
@@ -266,12 +266,17 @@ def write_comparison(
             for pose_map in prepared.conditions.pose_maps(start, min(start + _CHUNK, count)):
                 yield unframe(pose_map, framing)
 
-    panels: list[Panel] = [("reference", prepared.inputs.reference), ("pose", poses()), ("result", result.frames())]
+    panels: list[Panel] = [
+        ("reference", prepared.inputs.reference),
+        ("pose", poses()),
+        ("result", result.frames()),
+    ]
+    sizes = [prepared.inputs.reference.shape[1::-1], unframed_size(framing), (result.width, result.height)]
     if truth is not None:
-        panels.append(("truth", truth))
+        panels.append(("truth", iter(truth)))
+        sizes.append(truth[0].shape[1::-1])
     height = min(COMPARE_HEIGHT, max(result.height, COMPARE_HEIGHT // 2))
-    shown = (result.width, result.height)
-    width, whole = panel_size([prepared.inputs.reference.shape[1::-1]] + [shown] * (len(panels) - 1), height)
+    width, whole = panel_size(sizes, height)
     return write_video(
         path,
         side_by_side(panels, height),

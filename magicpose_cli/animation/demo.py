@@ -75,7 +75,7 @@ def run_demo(request: DemoRequest, progress: Progress = SILENT) -> DemoResult:
             existing=request.existing,
         ),
         progress,
-        truth=(render(person, pose, size).image for pose in dance),
+        truth=[render(person, pose, size).image for pose in dance],
     )
     assert result.compare is not None
     return DemoResult(

@@ -1,6 +1,7 @@
 """A driving video becomes a folder of poses: what ``extract`` does, and ``animate`` on the way."""
 
 import hashlib
+import json
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -93,7 +94,7 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
     with whole_folder(request.output, _ANYTHING, overwrite=overwrite) as folder:
         write_poses(folder, track, info, overwrite=True)
         if request.maps:
-            _write_maps(folder / MAPS_FOLDER, track, progress)
+            _write_maps(folder / MAPS_FOLDER, track, info, progress)
         if request.preview:
             _write_preview(folder / PREVIEW_FILE, clip, track, progress)
     return ExtractionResult(
@@ -149,10 +150,14 @@ def overlaid(frames: Iterable[np.ndarray], track: PoseTrack) -> Iterator[np.ndar
         yield draw_overlay(cv2.resize(frame, (track.width, track.height), interpolation=cv2.INTER_AREA), person)
 
 
-def _write_maps(folder: Path, track: PoseTrack, progress: Progress) -> None:
-    """One PNG a frame, in the size on which the published networks saw their maps: 512 pixels on the shorter side."""
+def _write_maps(folder: Path, track: PoseTrack, info: ClipInfo, progress: Progress) -> None:
+    """One PNG a frame, in the size on which the published networks saw their maps: 512 pixels on the shorter side.
+
+    With them the clip's rate and sound, so that the folder is enough to animate with.
+    """
     track = scaled_track(track, MAPS_SIZE / min(track.width, track.height))
     folder.mkdir()
+    (folder / CLIP_FILE).write_text(json.dumps(info.to_json(), indent=2) + "\n", encoding="ascii")
     with progress.stage("drawing pose maps", len(track)) as advance:
         for index, pose_map in enumerate(drawn(track)):
             write_image(folder / f"{index:06d}.png", pose_map)

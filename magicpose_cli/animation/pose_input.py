@@ -20,6 +20,7 @@ from magicpose_cli.core.clip import Clip, SoundSource
 from magicpose_cli.core.errors import InputError, NoPersonError, UsageError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.pose.clip_info import CLIP_FILE, ClipInfo, read_clip_info
 from magicpose_cli.pose.openpose_json import read_poses
 from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.source import IMAGE_SUFFIXES, check_file
@@ -57,7 +58,8 @@ def kind_of(path: Path) -> str:
     """ "poses", "pose maps" or "driving video", by what lies there. Raises InputError."""
     check_file(path, folder_allowed=True)
     if path.is_dir():
-        names = [p.suffix.lower() for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
+        files = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
+        names = [p.suffix.lower() for p in files if p.name != CLIP_FILE]
         if ".json" in names:
             return "poses"
         if not any(name in IMAGE_SUFFIXES for name in names):
@@ -93,17 +95,29 @@ def open_pose_input(request: AnimationRequest, progress: Progress = SILENT) -> P
 
 
 def _from_poses(request: AnimationRequest) -> PoseInput:
-    folder = read_poses(request.poses, fps=parse_fps(request.fps) if request.fps else None)
-    track, notes = folder.track, list(folder.notes)
-    sound = folder.info.sound if folder.info is not None else None
-    if sound is not None and not sound.path.is_file():
-        notes.append(f"the sound of {sound.path} is gone, so the video will be silent; --audio FILE gives another")
-        sound = None
+    timed = (request.poses / CLIP_FILE).is_file()  # then --fps picks frames; else it says what they are
+    folder = read_poses(request.poses, fps=parse_fps(request.fps) if request.fps and not timed else None)
+    track = folder.track
     indices, fps = picked_frames(len(track), track.fps, request)
+    sound, notes = _sound_of(folder.info, request, len(indices) / fps)
     picked = replace(_taken(track, indices), fps=fps)
-    return PoseInput(
-        "", request.poses, fps, track=picked, sound=_cut(sound, request, len(indices) / fps), notes=tuple(notes)
-    )
+    return PoseInput("", request.poses, fps, track=picked, sound=sound, notes=(*folder.notes, *notes))
+
+
+def _sound_of(
+    info: ClipInfo | None, request: AnimationRequest, duration: Fraction
+) -> tuple[SoundSource | None, tuple[str, ...]]:
+    """The driver's sound for the asked stretch, where its file is still there; and a sentence where it is not."""
+    if info is None or info.sound is None:
+        return None, ()
+    sound = info.sound
+    if not sound.path.is_file():
+        gone = f"the sound of {sound.path} is gone, so the video will be silent; --audio FILE gives another"
+        return None, (gone,) if request.audio == "auto" else ()
+    first = Fraction(str(request.start)) if request.start is not None else Fraction(0)
+    if first >= sound.duration:
+        return None, ()
+    return replace(sound, start=sound.start + first, duration=min(duration, sound.duration - first)), ()
 
 
 def _taken(track: PoseTrack, indices: np.ndarray) -> PoseTrack:
@@ -120,14 +134,16 @@ def _from_pose_maps(request: AnimationRequest) -> PoseInput:
             "", request.poses, clip.fps, pose_maps=source, sound=clip.sound, notes=source.notes + clip.notes
         )
     source = open_pose_maps(request.poses)
+    clip_file = request.poses / CLIP_FILE
+    info = read_clip_info(clip_file) if clip_file.is_file() else None
+    rate = info.fps if info is not None else parse_fps(request.fps) if request.fps else DEFAULT_RATE
     notes = source.notes
-    rate = source.fps
-    if rate is None:
-        rate = parse_fps(request.fps) if request.fps else DEFAULT_RATE
-        if not request.fps:
-            notes += (f"a folder of images names no frame rate: {rate} frames a second are taken; --fps gives another",)
+    if info is None and not request.fps:
+        notes += (f"a folder of images names no frame rate: {rate} frames a second are taken; --fps gives another",)
     indices, fps = picked_frames(source.frame_count, rate, request)
-    return PoseInput("", request.poses, fps, pose_maps=_picked_maps(source, indices), notes=notes)
+    sound, about_sound = _sound_of(info, request, len(indices) / fps)
+    maps = _picked_maps(source, indices)
+    return PoseInput("", request.poses, fps, pose_maps=maps, sound=sound, notes=notes + about_sound)
 
 
 def _picked_maps(source: PoseMapSource, indices: np.ndarray) -> PoseMapSource:
@@ -187,12 +203,3 @@ def picked_frames(count: int, rate: Fraction, request: AnimationRequest) -> tupl
     # The middle of each shown frame falls into one source frame.
     times = [first + (index + Fraction(1, 2)) / fps for index in range(shown)]
     return np.array([min(count - 1, int(time * rate)) for time in times]), fps
-
-
-def _cut(sound: SoundSource | None, request: AnimationRequest, duration: Fraction) -> SoundSource | None:
-    if sound is None:
-        return None
-    first = Fraction(str(request.start)) if request.start is not None else Fraction(0)
-    if first >= sound.duration:
-        return None
-    return replace(sound, start=sound.start + first, duration=min(duration, sound.duration - first))

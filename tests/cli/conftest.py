@@ -1,6 +1,5 @@
-"""A whole tiny model folder with random weights, and the command line as a user runs it."""
+"""The command line as a user runs it."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,17 +9,6 @@ from pathlib import Path
 import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-_UNET = dict(
-    sample_size=8,
-    block_out_channels=(16, 32),
-    down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-    up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-    layers_per_block=1,
-    cross_attention_dim=24,
-    attention_head_dim=2,
-    norm_num_groups=8,
-)
 
 
 @pytest.fixture(scope="session")
@@ -40,62 +28,3 @@ def run() -> Run:
         )
 
     return run_magicpose
-
-
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder of 64 pixels: real classes, random weights, a second to build."""
-    import torch
-
-    from magicpose_cli.diffusion.pipeline import MagicPosePipeline
-    from magicpose_cli.diffusion.schedulers import published_scheduler
-    from magicpose_cli.diffusion.stock import AutoencoderKL, ControlNetModel, UNet2DConditionModel
-
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    text_encoder, tokenizer = _text(folder.parent)
-    unet = UNet2DConditionModel(**_UNET)
-    pipeline = MagicPosePipeline(
-        vae=AutoencoderKL(
-            block_out_channels=(8, 8, 8, 8),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            latent_channels=4,
-            norm_num_groups=4,
-        ),
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        appearance_unet=UNet2DConditionModel(**_UNET),
-        pose_controlnet=ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 8, 8, 8)),
-        scheduler=published_scheduler(),
-        default_steps=2,
-        default_guidance=2.0,
-        native_size=64,
-    )
-    pipeline.save_pretrained(folder)
-    return folder
-
-
-def _text(scratch: Path):
-    """A CLIP text encoder and a tokenizer that spells everything in bytes."""
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-
-    letters = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 256))]
-    letters += [chr(256 + n) for n in range(256 - len(letters))]
-    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (scratch / "vocab.json").write_text(json.dumps({word: place for place, word in enumerate(words)}))
-    (scratch / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer(str(scratch / "vocab.json"), str(scratch / "merges.txt"), model_max_length=16)
-    config = CLIPTextConfig(
-        vocab_size=len(words),
-        hidden_size=24,
-        intermediate_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        max_position_embeddings=16,
-        bos_token_id=512,
-        eos_token_id=513,
-        pad_token_id=513,
-    )
-    return CLIPTextModel(config), tokenizer

@@ -1,0 +1,176 @@
+"""The whole flow on a tiny model with random weights: files in, a video and its record out."""
+
+import json
+import os
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from magicpose_cli.animation.animator import animate
+from magicpose_cli.animation.demo import run_demo
+from magicpose_cli.animation.estimate import plan_run
+from magicpose_cli.animation.extraction import extract
+from magicpose_cli.animation.inputs import preview
+from magicpose_cli.animation.request import AnimationRequest, DemoRequest, ExtractionRequest, PreviewRequest
+from magicpose_cli.animation.run_folder import read_record
+from magicpose_cli.core.errors import DeviceError, InputError, NoPersonError, OutputError, UsageError
+from magicpose_cli.video.images import write_image
+from magicpose_cli.video.probe import probe
+from magicpose_cli.video.read import open_clip, read_image
+
+
+class Listener:
+    """Keeps what a user would be told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.stages: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+    def plan(self, stages: int) -> None:
+        self.planned = len(self.stages) + stages
+
+    def stage(self, name, total, unit="frame"):
+        from magicpose_cli.core.progress import SILENT
+
+        self.stages.append(name)
+        return SILENT.stage(name, total, unit)
+
+
+@pytest.fixture
+def request_here(media, tiny_model: Path, tmp_path: Path) -> AnimationRequest:
+    return AnimationRequest(media.photo, media.poses, tmp_path / "out.mp4", model=str(tiny_model), fit="none")
+
+
+def test_a_video_and_its_record(request_here: AnimationRequest, tmp_path: Path) -> None:
+    listener = Listener()
+    result = animate(replace(request_here, compare=True), listener)
+    info = probe(result.output)
+    assert (info.frame_count, info.fps, info.audio_codec) == (12, 10, "aac")
+    photo = read_image(request_here.reference)
+    assert info.width / info.height == pytest.approx(photo.shape[1] / photo.shape[0], rel=0.04)
+    assert len(listener.stages) == listener.planned == 3
+    assert sorted(os.listdir(tmp_path)) == ["out.json", "out.mp4", "out_compare.mp4"]
+    assert probe(tmp_path / "out_compare.mp4").frame_count == 12
+
+    request, record = read_record(tmp_path / "out.json")
+    assert (request.steps, request.guidance, request.scheduler) == (1, 2.0, "dpm++")
+    assert (request.device, request.dtype, request.existing) == ("cpu", "float32", "refuse")
+    assert record["frames"] == 12 and set(record["sha256"]) == {"reference", "poses", "weights", "output"}
+
+    # Made again from its record, it is the same video.
+    again = animate(replace(request, output=tmp_path / "again.mp4", compare=False), earlier=record)
+    assert again.output.read_bytes() == result.output.read_bytes()
+    # Another seed, another video.
+    other = animate(replace(request, output=tmp_path / "other.mp4", compare=False, seed=1))
+    assert other.output.read_bytes() != result.output.read_bytes()
+
+
+def test_changed_inputs_are_told(request_here: AnimationRequest) -> None:
+    listener = Listener()
+    animate(request_here, listener, earlier={"sha256": {"reference": "another"}})
+    assert any("reference changed" in note for note in listener.notes)
+
+
+@pytest.mark.parametrize("scheduler", ["ddim", "unipc"])
+def test_samplers(request_here: AnimationRequest, scheduler: str) -> None:
+    assert animate(replace(request_here, scheduler=scheduler, steps=3, end=0.3)).frames == 3
+
+
+def test_a_driving_video_is_extracted_once(request_here: AnimationRequest, media, tmp_path: Path) -> None:
+    pytest.importorskip("mediapipe", exc_type=ImportError)
+    request = replace(request_here, poses=media.driver, fit="auto", end=0.6)
+    first, second = Listener(), Listener()
+    result = animate(request, first)
+    assert "finding poses" in first.stages
+    assert first.planned == len(first.stages) == 3
+    assert (result.frames, result.fps, probe(result.output).audio_codec) == (6, "10", "aac")
+    animate(replace(request, output=tmp_path / "again.mp4"), second)
+    assert "finding poses" not in second.stages
+    assert second.planned == len(second.stages) == 2
+
+
+def test_pose_maps_animate_too(request_here: AnimationRequest, media) -> None:
+    result = animate(replace(request_here, poses=media.maps, fps="12", end=0.5, audio=str(media.driver)))
+    assert (result.frames, result.fps, result.sound) == (6, "12", "with the sound as it was")
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"audio": "gone.mp3"}, InputError),
+        ({"reference": Path("gone.png")}, InputError),
+        ({"offload": True}, UsageError),
+        ({"device": "mps"}, DeviceError),
+        ({"start": 100.0}, UsageError),
+    ],
+)
+def test_a_mistake_leaves_nothing(request_here: AnimationRequest, tmp_path: Path, change: dict, error: type) -> None:
+    with pytest.raises(error):
+        animate(replace(request_here, **change))
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_output_is_refused_before_any_work(request_here: AnimationRequest, tmp_path: Path) -> None:
+    request_here.output.write_bytes(b"mine")
+    missing = replace(request_here, reference=tmp_path / "gone.png")
+    with pytest.raises(OutputError, match="exists"):
+        animate(missing)
+    assert animate(replace(missing, existing="skip")).skipped
+    assert request_here.output.read_bytes() == b"mine"
+    animate(replace(request_here, existing="overwrite"))
+    assert open_clip(request_here.output).frame_count == 12
+
+
+def test_a_dry_run_says_it_and_writes_nothing(request_here: AnimationRequest, tmp_path: Path) -> None:
+    plan = plan_run(replace(request_here, steps=7, fps="5"))
+    assert (plan.frames, plan.fps, plan.steps) == (6, "5", 7)
+    assert plan.seconds > 0 and plan.memory_bytes > 0
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_preview_is_one_picture(request_here: AnimationRequest, tmp_path: Path) -> None:
+    result = preview(PreviewRequest(request_here, tmp_path / "look.png"))
+    assert read_image(result.output).shape[2] == 3
+    assert result.frames == 12
+    with pytest.raises(UsageError, match="picture"):
+        preview(PreviewRequest(request_here, tmp_path / "look.mp4"))
+
+
+def test_extraction_writes_poses_maps_and_preview(media, tmp_path: Path) -> None:
+    pytest.importorskip("mediapipe", exc_type=ImportError)
+    request = ExtractionRequest(media.driver, tmp_path / "poses", maps=True, preview=True, end=0.5)
+    result = extract(request)
+    assert (result.frames, result.fps, result.report["frames"]) == (5, "10", 5)
+    names = os.listdir(tmp_path / "poses")
+    assert len(names) == 5 + len(("clip.json", "maps", "preview.mp4"))
+    assert json.loads((tmp_path / "poses" / "clip.json").read_text())["driver"] == "driver.mp4"
+    assert read_image(tmp_path / "poses" / "maps" / "000004.png").shape == (512, 512, 3)
+    assert probe(tmp_path / "poses" / "preview.mp4").frame_count == 5
+    with pytest.raises(OutputError):
+        extract(request)
+    assert extract(replace(request, existing="overwrite", maps=False, preview=False)).frames == 5
+    assert len(os.listdir(tmp_path / "poses")) == 6
+
+
+def test_a_video_without_a_person_leaves_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("mediapipe", exc_type=ImportError)
+    write_image(tmp_path / "grey" / "0.png", np.full((96, 96, 3), 128, np.uint8))
+    with pytest.raises(NoPersonError):
+        extract(ExtractionRequest(tmp_path / "grey", tmp_path / "poses"))
+    assert os.listdir(tmp_path) == ["grey"]
+
+
+def test_the_demo(tiny_model: Path, tmp_path: Path) -> None:
+    result = run_demo(DemoRequest(tmp_path, model=str(tiny_model), frames=6))
+    video, compare = probe(result.video), probe(result.compare)
+    assert (video.frame_count, video.fps, video.audio_codec) == (6, Fraction(12), "aac")
+    assert compare.frame_count == 6 and compare.width > 3.5 * compare.height
+    assert open_clip(result.driver).sound is not None
+    with pytest.raises(OutputError):
+        run_demo(DemoRequest(tmp_path, model=str(tiny_model), frames=6))
