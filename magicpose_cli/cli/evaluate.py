@@ -23,7 +23,10 @@ def figures(
     ] = None,
     device: Device = "auto",
 ) -> dict[str, Any]:
-    """Retrieval and PSNR on synthetic figures that the model has never seen."""
+    """Score a model on synthetic figures.
+
+    Retrieval among 16 true renders and PSNR, on people and poses that training never sees.
+    """
     console.note(f"evaluating {model} on {pairs} held-out pairs of figures")
     from magicpose_cli.animation.figure_pictures import make_figure_pictures
     from magicpose_cli.animation.models import choose_model

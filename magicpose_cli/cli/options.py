@@ -2,13 +2,15 @@
 
 import functools
 import inspect
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from magicpose_cli.cli.console import Console
+from magicpose_cli import __version__
+from magicpose_cli.cli.console import Console, duration
 
 Device = Annotated[str, typer.Option(metavar="auto|cuda|mps|cpu", help="Where the model runs.")]
 Dtype = Annotated[
@@ -26,7 +28,9 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output 
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Do nothing where the output exists.")]
 
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-_Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more on what is done.")]
+_Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Also say every option as it stands, details, and the time taken.")
+]
 _Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, everything else on stderr.")]
 _Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 _OUTPUT_OPTIONS = {"quiet": _Quiet, "verbose": _Verbose, "json": _Json, "debug": _Debug}
@@ -55,7 +59,11 @@ def with_console(command: Callable[..., dict[str, Any] | None]) -> Callable[...,
         session.console = console
         if "context" in inspect.signature(command).parameters:
             arguments["context"] = context
+        shown = ", ".join(f"{name}={value!s}" for name, value in arguments.items() if name != "context")
+        console.detail(f"magicpose {__version__}, {command.__name__}: {shown}")
+        began = time.monotonic()
         console.emit(command(console, **arguments))
+        console.detail(f"took {duration(time.monotonic() - began)}")
 
     own = [p for p in inspect.signature(command).parameters.values() if p.name not in ("console", "context")]
     keyword = inspect.Parameter.KEYWORD_ONLY

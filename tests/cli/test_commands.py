@@ -110,6 +110,15 @@ def test_a_download_asks_before_the_first_byte(call) -> None:
     assert code == 2 and "did you mean" in err
 
 
+def test_quiet_and_verbose(call, tmp_path: Path) -> None:
+    make_video(call, tmp_path)
+    assert call("mux", "frames", "-o", "a.mp4", "--quiet") == (0, "", "")
+    _, plain, _ = call("mux", "frames", "-o", "b.mp4")
+    _, out, err = call("mux", "frames", "-o", "c.mp4", "--verbose")
+    assert out == plain.replace("b.mp4", "c.mp4")
+    assert "fps=None, audio=auto" in err and "took" in err
+
+
 def test_compare_and_its_labels(call, tmp_path: Path) -> None:
     make_video(call, tmp_path)
     make_picture(tmp_path / "still.png")
