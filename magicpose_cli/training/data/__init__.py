@@ -1,0 +1,1 @@
+"""What training learns from: batches of reference, targets and pose maps."""

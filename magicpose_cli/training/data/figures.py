@@ -1,0 +1,121 @@
+"""Batches of synthetic figures, rendered while training runs: no disk, no download, the same for a seed.
+
+A *group* is one person before one background in several poses: the first is the reference, the rest are targets
+(model_spec's "two random frames of the same video"). Letters: R groups, K targets each, S size in pixels.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from magicpose_cli.conditions.draw import draw_pose_map, stroke_for
+from magicpose_cli.figures.scene import random_identity
+from magicpose_cli.figures.held_out import FIRST_TRAINING_SEED
+from magicpose_cli.figures.motion import random_pose
+from magicpose_cli.figures.render import render
+from magicpose_cli.training.config import DataOptions
+
+@dataclass(frozen=True)
+class FigureBatch:
+    """R groups of 1 + K pictures.
+
+    ``images`` float (R, 1 + K, C, H, W): pixels in [-1, 1], or latents where an encoder was given.
+    ``pose_maps`` uint8 (R, 1 + K, S, S, 3); ``person`` float (R, 1 + K, S/8, S/8): the person's share of a cell.
+    """
+
+    images: torch.Tensor
+    pose_maps: torch.Tensor
+    person: torch.Tensor
+
+
+def render_group(seed: int, pictures: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One person in ``pictures`` poses: images uint8 (n, S, S, 3), pose maps alike, masks float (n, S/8, S/8)."""
+    identity = random_identity(seed)
+    images, maps, masks = [], [], []
+    for k in range(pictures):
+        shown = render(identity, random_pose(seed * 64 + k), size)
+        points = shown.keypoints
+        images.append(shown.image)
+        maps.append(
+            draw_pose_map(
+                points.body, points.left_hand, points.right_hand, points.face, size, size, stroke=stroke_for(size)
+            )
+        )
+        cells = shown.person_mask.reshape(size // 8, 8, size // 8, 8)
+        masks.append(cells.mean((1, 3), dtype=np.float32))
+    return np.stack(images), np.stack(maps), np.stack(masks)
+
+
+class FigureGroups(IterableDataset):
+    """Batches by step number, so that a resumed run sees what an unbroken one would have seen.
+
+    Groups are drawn from a window that slides on: each is used about ``reuse`` times. ``encode`` (pixels
+    (n, 3, S, S) → latents) runs where the rendering runs, once a group.
+    """
+
+    def __init__(
+        self,
+        options: DataOptions,
+        groups: int,
+        seed: int,
+        first_step: int,
+        encode: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    ) -> None:
+        self.options, self.groups, self.seed, self.first_step, self.encode = options, groups, seed, first_step, encode
+        self._kept: OrderedDict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = OrderedDict()
+
+    def __iter__(self) -> Iterator[FigureBatch]:
+        worker = get_worker_info()
+        index, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        for step in count(self.first_step + index, workers):
+            yield self.batch(step)
+
+    def batch(self, step: int) -> FigureBatch:
+        """The batch of one step: a function of (seed, step) alone."""
+        rng = np.random.default_rng([self.seed, step])
+        newest = int((step + 1) * self.groups / self.options.reuse) + self.groups
+        oldest = max(0, newest - self.options.window)
+        chosen = rng.choice(np.arange(oldest, newest), self.groups, replace=False)
+        parts = [self._group(int(n)) for n in chosen]
+        # Any picture of the group may be the reference.
+        order = rng.permuted(np.tile(np.arange(self.options.targets_per_reference + 1), (self.groups, 1)), axis=1)
+        images, maps, person = (
+            torch.stack([tensor[torch.from_numpy(o)] for tensor, o in zip(tensors, order, strict=True)])
+            for tensors in zip(*parts, strict=True)
+        )
+        return FigureBatch(images, maps, person)
+
+    def _group(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        if number not in self._kept:
+            seed = FIRST_TRAINING_SEED * (1 + self.seed) + number
+            shown, maps, masks = render_group(seed, self.options.targets_per_reference + 1, self.options.size)
+            images = torch.from_numpy(shown).permute(0, 3, 1, 2).float() / 127.5 - 1
+            if self.encode is not None:
+                images = self.encode(images)
+            self._kept[number] = (images, torch.from_numpy(maps), torch.from_numpy(masks))
+            while len(self._kept) > self.options.window:
+                self._kept.popitem(last=False)
+        return self._kept[number]
+
+
+def figure_loader(
+    options: DataOptions,
+    groups: int,
+    seed: int,
+    first_step: int,
+    encode: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> Iterator[FigureBatch]:
+    """Batches from ``first_step`` on, without end, rendered by ``options.workers`` processes ahead of need."""
+    dataset = FigureGroups(options, groups, seed, first_step, encode)
+    loader = DataLoader(
+        dataset,
+        batch_size=None,
+        num_workers=options.workers,
+        prefetch_factor=8 if options.workers else None,
+    )
+    return iter(loader)

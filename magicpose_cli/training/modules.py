@@ -1,0 +1,111 @@
+"""``Modules``: the networks of a model folder, as many as there are yet.
+
+A model folder has diffusers' pipeline layout; a stage loads what the stage before exported and adds its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from magicpose_cli.core.errors import InputError
+
+_CLASSES = {
+    "vae": AutoencoderKL,
+    "unet": UNet2DConditionModel,
+    "appearance_unet": UNet2DConditionModel,
+    "pose_controlnet": ControlNetModel,
+    "text_encoder": CLIPTextModel,
+    "tokenizer": CLIPTokenizer,
+    "scheduler": DDIMScheduler,
+}
+
+
+@dataclass
+class Modules:
+    """The parts of a model. None: no stage has made it yet."""
+
+    vae: AutoencoderKL | None = None
+    unet: UNet2DConditionModel | None = None
+    appearance_unet: UNet2DConditionModel | None = None
+    pose_controlnet: ControlNetModel | None = None
+    text_encoder: CLIPTextModel | None = None
+    tokenizer: CLIPTokenizer | None = None
+    scheduler: DDIMScheduler | None = None
+
+    def networks(self) -> Iterator[tuple[str, torch.nn.Module]]:
+        """Name and network of each part that has weights."""
+        for f in fields(self):
+            part = getattr(self, f.name)
+            if isinstance(part, torch.nn.Module):
+                yield f.name, part
+
+    def to(self, device: torch.device) -> Modules:
+        for _, network in self.networks():
+            network.to(device)
+        return self
+
+    def empty_prompt(self, rows: int) -> torch.Tensor:
+        """The text encoder's output for the empty prompt: (rows, tokens, width)."""
+        ids = self.tokenizer(
+            "", padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True, return_tensors="pt"
+        ).input_ids
+        with torch.no_grad():
+            text = self.text_encoder(ids.to(self.text_encoder.device)).last_hidden_state
+        return text.expand(rows, -1, -1)
+
+
+def load_modules(folder: Path) -> Modules:
+    """Load every part that the model folder holds."""
+    if not folder.is_dir():
+        raise InputError(f"the model folder {folder} is not there", "train the stage before, or correct 'start'")
+    parts = {
+        name: cls.from_pretrained(folder / name, local_files_only=True)
+        for name, cls in _CLASSES.items()
+        if (folder / name).is_dir()
+    }
+    return Modules(**parts)
+
+
+def save_modules(modules: Modules, folder: Path, config: dict[str, object], dtype: torch.dtype) -> None:
+    """Write a model folder beside its place and swap it in. A complete one is a ``MagicPosePipeline``.
+
+    ``config`` holds the pipeline's own settings (default_steps, default_guidance, native_size, …).
+    """
+    parts = {f.name: getattr(modules, f.name) for f in fields(modules)}
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    if all(part is not None for part in parts.values()):
+        from magicpose_cli.diffusion.pipeline import MagicPosePipeline
+
+        pipeline = MagicPosePipeline(**_in_dtype(parts, dtype), **config)
+        pipeline.save_pretrained(fresh, safe_serialization=True)
+    else:
+        for name, part in _in_dtype(parts, dtype).items():
+            if part is not None:
+                part.save_pretrained(fresh / name)
+        (fresh / "stage.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(fresh, folder)
+
+
+def _in_dtype(parts: dict[str, object], dtype: torch.dtype) -> dict[str, object]:
+    """Copies of the networks in another number type; the originals train on."""
+    out = {}
+    for name, part in parts.items():
+        if isinstance(part, torch.nn.Module):
+            state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in part.state_dict().items()}
+            copy = type(part).from_config(part.config) if hasattr(part, "from_config") else type(part)(part.config)
+            copy.to(dtype)
+            copy.load_state_dict(state)
+            part = copy
+        out[name] = part
+    return out

@@ -1,0 +1,14 @@
+"""Grids of small pictures as one PNG."""
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+
+def write_grid(path: Path, pictures: torch.Tensor) -> None:
+    """Write uint8 (rows, columns, S, S, 3) as one PNG."""
+    rows, columns, height, width, _ = pictures.shape
+    sheet = pictures.permute(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(sheet.numpy()).save(path)

@@ -1,0 +1,1 @@
+"""One file a stage: which modules it needs, what it makes anew, and its loss."""

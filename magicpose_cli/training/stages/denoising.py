@@ -1,0 +1,100 @@
+"""What the denoising stages share: noise, branches, the loss, and a picture of what the network sees in noise.
+
+Letters: R references, K targets each, B = R·K rows, C latent channels, h, w latent size, S picture size.
+Row r·K + k is target k of reference r.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+
+from magicpose_cli.diffusion.attention_bank import AttentionBank
+from magicpose_cli.diffusion.reference_attention import attach_read, attach_write
+from magicpose_cli.training.config import Recipe
+from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.modules import Modules
+from magicpose_cli.training.noise import clean_of, draw_timesteps, target_of
+from magicpose_cli.training.stages.vae import as_pictures
+
+
+def denoising_loss(
+    modules: Modules,
+    batch: FigureBatch,
+    recipe: Recipe,
+    rng: torch.Generator,
+    *,
+    appearance: bool,
+    pose: bool,
+) -> torch.Tensor:
+    """Mean squared error on the model's own prediction type (model_spec: MSE on eps), t the same within a group.
+
+    The appearance model sees the clean reference at the targets' t, so all targets of a group share one bank.
+    """
+    device = modules.unet.device
+    scale = modules.vae.config.scaling_factor
+    latents = batch.images.to(device) * scale  # (R, 1 + K, C, h, w)
+    groups, pictures = latents.shape[:2]
+    reference, clean = latents[:, 0], latents[:, 1:].flatten(0, 1)  # (R, C, h, w), (B, C, h, w)
+    noise = torch.randn(clean.shape, generator=rng).to(device)
+    t_group = draw_timesteps(groups, recipe.noise, modules.scheduler, rng).to(device)
+    t = t_group.repeat_interleave(pictures - 1)
+    noisy = modules.scheduler.add_noise(clean, noise, t)
+    dropped = torch.rand((), generator=rng).item() < recipe.noise.drop
+    said = predict(
+        modules,
+        noisy,
+        t,
+        reference if appearance and not dropped else None,
+        batch.pose_maps[:, 1:].flatten(0, 1) if pose and not dropped else None,
+    )
+    error = (said.float() - target_of(modules.scheduler, clean, noise, t)).square()
+    if recipe.noise.person_weight:
+        weight = 1 + recipe.noise.person_weight * batch.person[:, 1:].flatten(0, 1).unsqueeze(1).to(device)
+        return (error * weight).sum() / (weight.sum() * error.shape[1])
+    return error.mean()
+
+
+def predict(
+    modules: Modules,
+    noisy: torch.Tensor,
+    t: torch.Tensor,
+    reference: torch.Tensor | None,
+    pose_maps: torch.Tensor | None,
+) -> torch.Tensor:
+    """What the denoiser says for ``noisy`` (B, C, h, w) at ``t`` (B,).
+
+    ``reference`` clean latents (R, C, h, w) or None for no bank; ``pose_maps`` uint8 (B, S, S, 3) or None.
+    """
+    text = modules.empty_prompt(len(noisy))
+    bank = AttentionBank()
+    if reference is not None:
+        stride = len(noisy) // len(reference)
+        with attach_write(modules.appearance_unet, bank):
+            modules.appearance_unet(reference, t[::stride], text[: len(reference)])
+    residuals = {}
+    if pose_maps is not None:
+        maps = pose_maps.to(noisy.device).movedim(-1, 1).to(noisy.dtype) / 255  # (B, 3, S, S)
+        down, mid = modules.pose_controlnet(noisy, t, text, controlnet_cond=maps, return_dict=False)
+        residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
+    with attach_read(modules.unet, bank) if reference is not None else nullcontext():
+        return modules.unet(noisy, t, text, **residuals).sample
+
+
+def denoising_picture(modules: Modules, batch: FigureBatch, *, appearance: bool, pose: bool) -> torch.Tensor:
+    """Rows: reference, pose map, truth, and what is seen in pure noise and in half noise."""
+    scale = modules.vae.config.scaling_factor
+    latents = batch.images[:8].to(modules.unet.device) * scale
+    reference, clean = latents[:, 0], latents[:, 1]
+    maps = batch.pose_maps[:8, 1]
+    noise = torch.randn(clean[:1].shape, generator=torch.Generator().manual_seed(0)).to(clean).expand_as(clean)
+    seen = []
+    for step in (999, 500):
+        t = torch.full((len(clean),), step, device=clean.device)
+        noisy = modules.scheduler.add_noise(clean, noise, t)
+        said = predict(modules, noisy, t, reference if appearance else None, maps if pose else None)
+        seen.append(clean_of(modules.scheduler, said, noisy, t))
+    decoded = [modules.vae.decode(x / scale).sample for x in (reference, clean, *seen)]
+    drawn = maps.movedim(-1, 1).to(decoded[0]) / 127.5 - 1
+    return as_pictures(torch.stack([decoded[0], drawn, *decoded[1:]]))

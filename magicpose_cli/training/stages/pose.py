@@ -1,0 +1,28 @@
+"""Stage ``pose``: appearance-disentangled pose control, ControlNet and appearance model jointly (MagicPose §3.3)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from diffusers import ControlNetModel
+
+from magicpose_cli.training.config import Recipe
+from magicpose_cli.training.modules import Modules
+from magicpose_cli.training.stages.denoising import denoising_loss, denoising_picture
+from magicpose_cli.training.stages.stage import Stage
+
+
+def _prepare(modules: Modules, recipe: Recipe) -> None:
+    if modules.pose_controlnet is None:
+        modules.pose_controlnet = ControlNetModel.from_unet(modules.unet, **recipe.new.get("pose_controlnet", {}))
+
+
+STAGE = Stage(
+    "pose",
+    ("vae", "unet", "appearance_unet", "text_encoder", "tokenizer", "scheduler"),
+    ("appearance_unet", "pose_controlnet"),
+    True,
+    _prepare,
+    partial(denoising_loss, appearance=True, pose=True),
+    partial(denoising_picture, appearance=True, pose=True),
+)

@@ -1,0 +1,77 @@
+"""Stage ``vae``: a small ``AutoencoderKL`` learns the pictures (SD's stands on disk for full-size models).
+
+Loss: mean absolute error + a little squared error + a faint KL term, which only keeps latents near unit scale.
+"""
+
+from __future__ import annotations
+
+import torch
+from diffusers import AutoencoderKL
+from diffusers.models.attention_processor import Attention
+from diffusers.models.resnet import ResnetBlock2D
+
+from magicpose_cli.training.config import Recipe
+from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.modules import Modules
+from magicpose_cli.training.stages.stage import Stage
+
+KL_WEIGHT = 1e-7
+FIRST_LOG_VARIANCE = -8.0
+FIRST_BRANCH = 0.3
+
+
+def _prepare(modules: Modules, recipe: Recipe) -> None:
+    if modules.vae is None:
+        modules.vae = AutoencoderKL(**recipe.new["vae"])
+        _start_linear(modules.vae)
+
+
+def _start_linear(vae: AutoencoderKL) -> None:
+    """The path around the residual branches keeps its variance, and the branches start small.
+
+    With torch's own initial weights each convolution of that path shrinks the signal, and the branches' group norms,
+    which forget absolute colour, drown it: thousands of steps go by before the picture has colours.
+    """
+    for module in vae.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
+            torch.nn.init.zeros_(module.bias)
+    for module in vae.modules():
+        if isinstance(module, ResnetBlock2D):
+            module.conv2.weight.data *= FIRST_BRANCH
+        elif isinstance(module, Attention):
+            torch.nn.init.zeros_(module.to_out[0].weight)
+    # Latents start almost without noise; drawn at unit variance, it drowns the picture.
+    torch.nn.init.constant_(vae.quant_conv.bias.chunk(2)[1], FIRST_LOG_VARIANCE)
+
+
+def _loss(modules: Modules, batch: FigureBatch, recipe: Recipe, rng: torch.Generator) -> torch.Tensor:
+    vae = modules.vae
+    images = batch.images.flatten(0, 1).to(vae.device)  # (B, 3, S, S)
+    latents = vae.encode(images).latent_dist
+    noise = torch.randn(latents.mean.shape, generator=rng).to(latents.mean)
+    decoded = vae.decode(latents.mean + latents.std * noise).sample
+    error = (decoded - images).float()
+    return error.abs().mean() + error.square().mean() + KL_WEIGHT * latents.kl().mean()
+
+
+def _picture(modules: Modules, batch: FigureBatch) -> torch.Tensor:
+    """Rows of picture and reconstruction."""
+    images = batch.images.flatten(0, 1)[:8].to(modules.vae.device)
+    decoded = modules.vae.decode(modules.vae.encode(images).latent_dist.mode()).sample
+    return as_pictures(torch.stack([images, decoded]))
+
+
+def _finish(modules: Modules, batch: FigureBatch) -> None:
+    """Set the scale that gives latents unit variance, as SD's 0.18215 does for its VAE."""
+    images = batch.images.flatten(0, 1).to(modules.vae.device)
+    std = modules.vae.encode(images).latent_dist.mode().std().item()
+    modules.vae.register_to_config(scaling_factor=1 / max(std, 1e-6))
+
+
+def as_pictures(images: torch.Tensor) -> torch.Tensor:
+    """Float (rows, columns, 3, S, S) in [-1, 1] → uint8 (rows, columns, S, S, 3)."""
+    return ((images.float().clamp(-1, 1) + 1) * 127.5).round().byte().movedim(2, -1).cpu()
+
+
+STAGE = Stage("vae", (), ("vae",), False, _prepare, _loss, _picture, _finish)
