@@ -16,6 +16,7 @@ from diffusers import (  # noqa: E402
     UNetMotionModel,
     UniPCMultistepScheduler,
 )
+from diffusers.training_utils import EMAModel  # noqa: E402
 from diffusers.utils import BaseOutput  # noqa: E402
 from diffusers.utils import logging as diffusers_logging  # noqa: E402
 from diffusers.utils.torch_utils import randn_tensor  # noqa: E402
@@ -31,6 +32,7 @@ __all__ = [
     "DDIMScheduler",
     "DPMSolverMultistepScheduler",
     "DiffusionPipeline",
+    "EMAModel",
     "MotionAdapter",
     "SchedulerMixin",
     "UNet2DConditionModel",

@@ -50,7 +50,7 @@ def make_motion(seed: int, frames: int, fps: Fraction | float = 24) -> list[Figu
         talk = max(0.0, math.sin(2 * math.pi * talk_rate * time)) * (0.5 + 0.5 * math.sin(0.9 * time + phases[3]))
         mouth = values[_INDEX["mouth_open"]]
         values[_INDEX["mouth_open"]] = min(1.0, mouth * (1 - talk_share) + 0.9 * talk_share * talk)
-        blink = 1 - math.exp(-((((time - blink_at) % blink_every) - 0.15) / 0.07) ** 2)
+        blink = 1 - math.exp(-(((((time - blink_at) % blink_every) - 0.15) / 0.07) ** 2))
         values[_INDEX["eye_open"]] *= blink
         poses.append(FigurePose.from_vector(values))
     return poses

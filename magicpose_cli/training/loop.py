@@ -9,16 +9,16 @@ from __future__ import annotations
 import csv
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from diffusers.training_utils import EMAModel
 
 from magicpose_cli.core.errors import DiskFullError, InputError, IntegrityError, OutputError, UsageError
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.diffusion.stock import EMAModel
 from magicpose_cli.training.config import Recipe, read_recipe
 from magicpose_cli.training.data.figures import FigureBatch, figure_loader
 from magicpose_cli.training.modules import Modules, load_modules, save_modules
@@ -120,14 +120,12 @@ def _data(recipe: Recipe, stage: Stage, run: _Run) -> Iterator[FigureBatch]:
 
 def _pictures_batch(recipe: Recipe, stage: Stage, run: _Run) -> FigureBatch:
     """A fixed batch of people that training never sees."""
-    from dataclasses import replace
-
     encode = _encoder(run.modules) if stage.sees_latents else None
     options = replace(recipe.data, workers=0)
     return next(figure_loader(options, 8, recipe.seed + 1000, 0, encode))
 
 
-def _encoder(modules: Modules):  # noqa: ANN202
+def _encoder(modules: Modules) -> Callable[[torch.Tensor], torch.Tensor]:
     vae = modules.vae
 
     def encode(images: torch.Tensor) -> torch.Tensor:

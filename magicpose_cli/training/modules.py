@@ -13,10 +13,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, ControlNetModel, DDIMScheduler, UNet2DConditionModel
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from magicpose_cli.core.errors import InputError
+from magicpose_cli.diffusion.stock import (
+    AutoencoderKL,
+    CLIPTextModel,
+    CLIPTokenizer,
+    ControlNetModel,
+    DDIMScheduler,
+    UNet2DConditionModel,
+)
 
 _CLASSES = {
     "vae": AutoencoderKL,

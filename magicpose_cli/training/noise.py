@@ -4,8 +4,8 @@ Sources: Ho et al. 2020 (eps); Salimans & Ho 2022, eq. 9 (v). Letters: B rows, C
 """
 
 import torch
-from diffusers import DDIMScheduler
 
+from magicpose_cli.diffusion.stock import DDIMScheduler
 from magicpose_cli.training.config import NoiseOptions
 
 

@@ -14,11 +14,12 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from magicpose_cli.conditions.draw import draw_pose_map, stroke_for
-from magicpose_cli.figures.scene import random_identity
 from magicpose_cli.figures.held_out import FIRST_TRAINING_SEED
 from magicpose_cli.figures.motion import random_pose
 from magicpose_cli.figures.render import render
+from magicpose_cli.figures.scene import random_identity
 from magicpose_cli.training.config import DataOptions
+
 
 @dataclass(frozen=True)
 class FigureBatch:

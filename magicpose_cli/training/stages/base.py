@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from diffusers import DDIMScheduler, UNet2DConditionModel
 from tokenizers.pre_tokenizers import ByteLevel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig
 
+from magicpose_cli.diffusion.stock import CLIPTextModel, CLIPTokenizer, DDIMScheduler, UNet2DConditionModel
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.modules import Modules
 from magicpose_cli.training.stages.denoising import denoising_loss, denoising_picture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from diffusers import ControlNetModel
-
+from magicpose_cli.diffusion.stock import ControlNetModel
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.modules import Modules
 from magicpose_cli.training.stages.denoising import denoising_loss, denoising_picture

@@ -6,10 +6,10 @@ Loss: mean absolute error + a little squared error + a faint KL term, which only
 from __future__ import annotations
 
 import torch
-from diffusers import AutoencoderKL
 from diffusers.models.attention_processor import Attention
 from diffusers.models.resnet import ResnetBlock2D
 
+from magicpose_cli.diffusion.stock import AutoencoderKL
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.data.figures import FigureBatch
 from magicpose_cli.training.modules import Modules
