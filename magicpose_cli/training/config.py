@@ -46,7 +46,7 @@ class Recipe:
     path: Path
     stage: str
     start: str = ""
-    trains: tuple[str, ...] = ()
+    trains: tuple[str, ...] = ()  # modules, or parts of them such as "vae.decoder"
     seed: int = 0
     steps: int = 10_000
     batch: int = 16  # target images a step

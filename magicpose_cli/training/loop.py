@@ -96,9 +96,11 @@ def _start(recipe: Recipe, stage: Stage, device: torch.device) -> _Run:
     chosen = recipe.trains or stage.default_trains
     trained: list[torch.nn.Parameter] = []
     for name, network in modules.networks():
-        network.to(memory_format=torch.channels_last).float().requires_grad_(name in chosen)
-        network.train(name in chosen)
-        trained += network.parameters() if name in chosen else []
+        network.float()
+        for path, parameter in network.named_parameters():
+            parameter.requires_grad_(f"{name}.{path}.".startswith(tuple(f"{choice}." for choice in chosen)))
+        trained += [parameter for parameter in network.parameters() if parameter.requires_grad]
+        network.train(any(parameter.requires_grad for parameter in network.parameters()))
     if not trained:
         raise UsageError(f"{recipe.path}: 'trains' names none of the stage's modules: {', '.join(chosen)}")
     options = recipe.optimizer

@@ -5,6 +5,7 @@ A model folder has diffusers' pipeline layout; a stage loads what the stage befo
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -108,10 +109,6 @@ def _in_dtype(parts: dict[str, object], dtype: torch.dtype) -> dict[str, object]
     out = {}
     for name, part in parts.items():
         if isinstance(part, torch.nn.Module):
-            state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in part.state_dict().items()}
-            copy = type(part).from_config(part.config) if hasattr(part, "from_config") else type(part)(part.config)
-            copy.to(dtype)
-            copy.load_state_dict(state)
-            part = copy
+            part = copy.deepcopy(part).to(dtype)
         out[name] = part
     return out

@@ -109,7 +109,7 @@ def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise IntegrityError(f"{path} is damaged or cut off: {_one_line(error)}", _FETCH_AGAIN) from error
     if any(name.endswith("/constants.pkl") for name in names):
         raise IntegrityError(f"{path} is a TorchScript program, not weights: refused", "give a checkpoint of weights")

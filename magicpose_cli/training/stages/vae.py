@@ -6,43 +6,21 @@ Loss: mean absolute error + a little squared error + a faint KL term, which only
 from __future__ import annotations
 
 import torch
-from diffusers.models.attention_processor import Attention
-from diffusers.models.resnet import ResnetBlock2D
 
 from magicpose_cli.diffusion.stock import AutoencoderKL
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.data.figures import FigureBatch
 from magicpose_cli.training.modules import Modules
 from magicpose_cli.training.stages.stage import Stage
+from magicpose_cli.training.stages.vae_start import start_as_pyramid
 
 KL_WEIGHT = 1e-7
-FIRST_LOG_VARIANCE = -8.0
-FIRST_BRANCH = 0.3
 
 
 def _prepare(modules: Modules, recipe: Recipe) -> None:
     if modules.vae is None:
         modules.vae = AutoencoderKL(**recipe.new["vae"])
-        _start_linear(modules.vae)
-
-
-def _start_linear(vae: AutoencoderKL) -> None:
-    """The path around the residual branches keeps its variance, and the branches start small.
-
-    With torch's own initial weights each convolution of that path shrinks the signal, and the branches' group norms,
-    which forget absolute colour, drown it: thousands of steps go by before the picture has colours.
-    """
-    for module in vae.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
-            torch.nn.init.zeros_(module.bias)
-    for module in vae.modules():
-        if isinstance(module, ResnetBlock2D):
-            module.conv2.weight.data *= FIRST_BRANCH
-        elif isinstance(module, Attention):
-            torch.nn.init.zeros_(module.to_out[0].weight)
-    # Latents start almost without noise; drawn at unit variance, it drowns the picture.
-    torch.nn.init.constant_(vae.quant_conv.bias.chunk(2)[1], FIRST_LOG_VARIANCE)
+        start_as_pyramid(modules.vae)
 
 
 def _loss(modules: Modules, batch: FigureBatch, recipe: Recipe, rng: torch.Generator) -> torch.Tensor:
