@@ -41,7 +41,8 @@ def denoising_loss(
     t_group = draw_timesteps(groups, recipe.noise, modules.scheduler, rng).to(device)
     t = t_group.repeat_interleave(pictures - 1)
     noisy = modules.scheduler.add_noise(clean, noise, t)
-    dropped = torch.rand((), generator=rng).item() < recipe.noise.drop
+    # A frozen denoiser without conditions has nothing to learn.
+    dropped = modules.unet.training and torch.rand((), generator=rng).item() < recipe.noise.drop
     said = predict(
         modules,
         noisy,

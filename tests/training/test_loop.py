@@ -1,0 +1,144 @@
+"""The shared loop on a tiny configuration: every stage runs, a resumed run equals an unbroken one."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from magicpose_cli.core.errors import InputError, OutputError, UsageError
+from magicpose_cli.diffusion.load import load_pipeline
+from magicpose_cli.training.config import read_recipe
+from magicpose_cli.training.loop import run_recipe
+
+DATA = "[data]\nsize = 32\ntargets_per_reference = 2\nworkers = 0\n[optimizer]\nlearning_rate = 1e-3\nclip = 1.0\n"
+VAE = """
+stage = "vae"
+steps = 4
+batch = 2
+""" + DATA + """
+[new.vae]
+latent_channels = 12
+block_out_channels = [8, 16, 24, 32]
+down_block_types = ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"]
+up_block_types = ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]
+norm_num_groups = 1
+"""  # fmt: skip
+BASE = """
+stage = "base"
+start = "vae/model"
+steps = 4
+batch = 4
+""" + DATA + """
+[new.unet]
+sample_size = 4
+in_channels = 12
+out_channels = 12
+block_out_channels = [16, 32]
+layers_per_block = 1
+down_block_types = ["CrossAttnDownBlock2D", "DownBlock2D"]
+up_block_types = ["UpBlock2D", "CrossAttnUpBlock2D"]
+cross_attention_dim = 8
+attention_head_dim = 2
+norm_num_groups = 8
+[new.text_encoder]
+hidden_size = 8
+intermediate_size = 16
+projection_dim = 8
+num_hidden_layers = 1
+num_attention_heads = 2
+max_position_embeddings = 8
+[new.scheduler]
+beta_schedule = "scaled_linear"
+clip_sample = false
+prediction_type = "sample"
+"""  # fmt: skip
+APPEARANCE = 'stage = "appearance"\nstart = "base/model"\nsteps = 3\nbatch = 4\n' + DATA
+POSE = (
+    'stage = "pose"\nstart = "appearance/model"\nsteps = 3\nbatch = 4\n'
+    + DATA
+    + "[noise]\ndrop = 0.3\nperson_weight = 1.0\n"
+    + "[new.pose_controlnet]\nconditioning_embedding_out_channels = [4, 4, 8, 8]\n"
+    + "[new.pipeline]\ndefault_steps = 2\ndefault_guidance = 1.5\nnative_size = 32\n"
+)
+
+
+def _train(folder: Path, name: str, text: str, *, resume: bool = False):
+    recipe = folder / f"{name}.toml"
+    recipe.write_text(text, encoding="utf-8")
+    return run_recipe(recipe, folder / name, resume=resume)
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stages")
+    for name, text in (("vae", VAE), ("base", BASE), ("appearance", APPEARANCE), ("pose", POSE)):
+        _train(folder, name, text)
+    return folder
+
+
+def test_what_the_last_stage_exports_is_a_pipeline_that_makes_frames(stages: Path):
+    import numpy as np
+
+    pipeline = load_pipeline(stages / "pose" / "model")
+    assert (pipeline.config.default_steps, pipeline.config.native_size) == (2, 32)
+    picture = np.full((32, 32, 3), 128, np.uint8)
+    frames = pipeline(picture, np.stack([picture] * 2)).frames
+    assert frames.shape == (2, 32, 32, 3) and frames.dtype == np.uint8
+
+
+def test_the_vae_stage_measures_the_scale_of_its_latents(stages: Path):
+    vae = load_pipeline(stages / "pose" / "model").vae
+    assert vae.config.scaling_factor != 0.18215
+
+
+def test_a_frozen_module_stays_as_it_was(stages: Path):
+    """The published staging: appearance trains the appearance model alone."""
+    from safetensors.torch import load_file
+
+    file = "unet/diffusion_pytorch_model.safetensors"
+    before, after = load_file(stages / "base/model" / file), load_file(stages / "appearance/model" / file)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    appearance = load_file(stages / "appearance/model" / file.replace("unet", "appearance_unet", 1))
+    assert any(not torch.equal(before[name], appearance[name]) for name in before)
+
+
+def test_a_resumed_run_equals_an_unbroken_one(stages: Path, tmp_path: Path):
+    (tmp_path / "vae").symlink_to(stages / "vae")
+    _train(tmp_path, "whole", BASE.replace("steps = 4", "steps = 40", 1))
+    _train(tmp_path, "broken", BASE.replace("steps = 4", "steps = 20", 1))
+    _train(tmp_path, "broken", BASE.replace("steps = 4", "steps = 40", 1), resume=True)
+    logs = [list(csv.DictReader((tmp_path / name / "log.csv").open())) for name in ("whole", "broken")]
+    assert [row["step"] for row in logs[0]] == ["20", "40"]
+    assert [row["loss"] for row in logs[0]] == [row["loss"] for row in logs[1]]
+    assert float(logs[0][1]["loss"]) < float(logs[0][0]["loss"])
+
+
+def test_a_run_is_not_overwritten_and_not_resumed_from_nothing(stages: Path, tmp_path: Path):
+    with pytest.raises(OutputError, match="already holds a run"):
+        _train(stages, "vae", VAE)
+    with pytest.raises(InputError, match="no run to resume"):
+        _train(tmp_path, "vae", VAE, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('stage = "pos"\n', "did you mean 'pose'"),
+        ("seed = 1\n", "names no stage"),
+        ('stage = "vae"\nsteppes = 1\n', "no entry 'steppes'"),
+        ('stage = "vae"\nbatch = 3\n', "not a multiple"),
+        ('stage = "vae"\n', "new.vae"),
+        ('stage = "pose"\n', "needs vae"),
+    ],
+)
+def test_a_wrong_recipe_is_one_sentence(text: str, told: str, tmp_path: Path):
+    with pytest.raises(UsageError) as caught:
+        _train(tmp_path, "wrong", text)
+    assert told in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path):
+    (tmp_path / "r.toml").write_text("stage = = 1", encoding="utf-8")
+    with pytest.raises(InputError, match=r"r\.toml is not a TOML file"):
+        read_recipe(tmp_path / "r.toml")
