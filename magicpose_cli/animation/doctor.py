@@ -12,6 +12,7 @@ from typing import Literal
 from magicpose_cli.animation.downloading import FULL_MODEL
 from magicpose_cli.animation.versions import package_version, versions
 from magicpose_cli.core.errors import MagicPoseError
+from magicpose_cli.core.opencv_guard import explain_opencv
 from magicpose_cli.core.paths import cache_root, weights_root
 from magicpose_cli.weights import store
 
@@ -57,6 +58,8 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
     except MagicPoseError as error:
         return Check(name, "broken", error.message, error.hint)
     except Exception as error:
+        if isinstance(error, ImportError) and (told := explain_opencv(error)):
+            return Check(name, "broken", told.message, told.hint)
         text = (str(error).splitlines() or [""])[0]
         return Check(
             name, "broken", f"{type(error).__name__}: {text}", "install magicpose again in a fresh environment"

@@ -31,6 +31,7 @@ from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.exit_codes import BUG, DONE, exit_code
 from magicpose_cli.cli.options import Session, with_console
 from magicpose_cli.core import errors
+from magicpose_cli.core.opencv_guard import explain_opencv
 from magicpose_cli.core.paths import cache_root
 
 _HELP = {"help_option_names": ["-h", "--help"]}
@@ -159,6 +160,8 @@ def as_known_error(error: BaseException) -> errors.MagicPoseError | None:
     """The error as one of the tree: out-of-memory and disk-full errors of other libraries are told like ours."""
     if isinstance(error, errors.MagicPoseError):
         return error
+    if isinstance(error, ImportError):
+        return explain_opencv(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return errors.MemoryLimitError(
             f"out of memory: {str(error).splitlines()[0] if str(error) else 'an allocation failed'}",

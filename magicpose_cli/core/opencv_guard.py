@@ -4,8 +4,6 @@ mediapipe brings ``opencv-contrib-python``, which links the system's libGL; a sl
 installed over it, needs no such library and serves mediapipe as well.
 """
 
-from importlib import metadata
-
 from magicpose_cli.core.errors import DeviceError
 
 
@@ -14,6 +12,8 @@ def explain_opencv(error: ImportError) -> DeviceError | None:
     message = str(error)
     if ".so" not in message or not any(name in message for name in ("libGL", "libEGL", "libglib", "libgthread")):
         return None
+    from importlib import metadata  # costs the start-up of every command otherwise
+
     try:
         version = f"=={metadata.version('opencv-python-headless')}"
     except metadata.PackageNotFoundError:
