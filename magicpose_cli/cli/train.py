@@ -10,8 +10,8 @@ from magicpose_cli.cli.console import Console, duration
 from magicpose_cli.cli.options import Device
 
 EXAMPLES = (
-    "magicpose train examples/training/base.toml --out runs/base",
-    "magicpose train examples/training/base.toml --out runs/base --resume",
+    "magicpose train examples/training/mini_vae.toml --out runs/mini_vae",
+    "magicpose train examples/training/mini_vae.toml --out runs/mini_vae --resume",
 )
 
 

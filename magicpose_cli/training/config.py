@@ -49,7 +49,7 @@ class Recipe:
     trains: tuple[str, ...] = ()  # modules, or parts of them such as "vae.decoder"
     seed: int = 0
     steps: int = 10_000
-    batch: int = 16  # target images a step
+    batch: int = 16  # target images a step and process
     precision: str = "float32"  # or bfloat16: autocast, weights stay float32
     ema: float = 0.999
     save_minutes: float = 5.0

@@ -2,6 +2,9 @@
 
 A run folder holds ``state.pt`` (everything a resume needs), ``log.csv`` (step, loss, learning rate, seconds),
 ``pictures/`` and ``model/`` (what the next stage starts from, in float16 with averaged weights).
+
+Several processes (``torchrun`` or ``accelerate launch``) each take their own figures and share one gradient, the mean.
+The first of them alone writes.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
 
 from magicpose_cli.core.errors import DiskFullError, InputError, IntegrityError, OutputError, UsageError
 from magicpose_cli.core.progress import SILENT, Progress
@@ -48,6 +53,7 @@ class _Run:
     trained: list[torch.nn.Parameter]
     optimizer: torch.optim.Optimizer
     average: EMAModel
+    team: PartialState
     step: int = 0
     seconds: float = 0.0
 
@@ -71,7 +77,8 @@ def run_recipe(
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
-    run = _start(recipe, stage, torch.device(device))
+    team = PartialState(cpu=device == "cpu")
+    run = _start(recipe, stage, team, team.device if team.num_processes > 1 else torch.device(device))
     if resume:
         _restore(run, state)
     data = _data(recipe, stage, run)
@@ -80,7 +87,7 @@ def run_recipe(
     return TrainingResult(folder, folder / "model", run.step, loss, run.seconds)
 
 
-def _start(recipe: Recipe, stage: Stage, device: torch.device) -> _Run:
+def _start(recipe: Recipe, stage: Stage, team: PartialState, device: torch.device) -> _Run:
     modules = load_modules(_start_folder(recipe)) if recipe.start else Modules()
     missing = [name for name in stage.needs if getattr(modules, name) is None]
     if missing:
@@ -106,7 +113,7 @@ def _start(recipe: Recipe, stage: Stage, device: torch.device) -> _Run:
     options = recipe.optimizer
     optimizer = torch.optim.AdamW(trained, options.learning_rate, weight_decay=options.weight_decay, foreach=True)
     average = EMAModel(trained, decay=recipe.ema, use_ema_warmup=True, power=0.75)
-    return _Run(modules, trained, optimizer, average)
+    return _Run(modules, trained, optimizer, average, team)
 
 
 def _start_folder(recipe: Recipe) -> Path:
@@ -117,7 +124,8 @@ def _start_folder(recipe: Recipe) -> Path:
 def _data(recipe: Recipe, stage: Stage, run: _Run) -> Iterator[FigureBatch]:
     groups = recipe.batch // recipe.data.targets_per_reference
     encode = _encoder(run.modules) if stage.sees_latents else None
-    return figure_loader(recipe.data, groups, recipe.seed, run.step, encode)
+    share = (run.team.process_index, run.team.num_processes)
+    return figure_loader(recipe.data, groups, recipe.seed, run.step, encode, share)
 
 
 def _pictures_batch(recipe: Recipe, stage: Stage, run: _Run) -> FigureBatch:
@@ -149,50 +157,72 @@ def _train(
     saved = time.monotonic()
     losses: list[float] = []
     mean = float("nan")
-    device = next(iter(run.trained)).device
+    first = run.team.is_main_process
+    if not first:
+        progress = SILENT
     with progress.stage(f"training {stage.name}", recipe.steps, "step") as advance:
         advance(run.step)
         try:
             while run.step < recipe.steps:
                 began = time.monotonic()
-                losses.append(_step(recipe, stage, run, next(data), device))
+                losses.append(_step(recipe, stage, run, next(data)))
                 run.step += 1
                 run.seconds += time.monotonic() - began
                 advance(1, f"loss {losses[-1]:.4f}")
                 if run.step % LOG_STEPS == 0:
                     mean, losses = sum(losses) / len(losses), []
-                    _log(folder, run, mean)
-                if run.step % recipe.picture_steps == 0:
+                    if first:
+                        _log(folder, run, mean)
+                if first and run.step % recipe.picture_steps == 0:
                     _picture(stage, run, shown, folder)
-                if time.monotonic() - saved > recipe.save_minutes * 60:
+                if first and time.monotonic() - saved > recipe.save_minutes * 60:
                     _save(run, folder)
                     export(recipe, stage, run, shown, folder)
                     saved = time.monotonic()
         finally:
             # Also on Ctrl-C: the state of the last whole step.
-            _save(run, folder)
-    export(recipe, stage, run, shown, folder)
-    _picture(stage, run, shown, folder)
+            if first:
+                _save(run, folder)
+    if first:
+        export(recipe, stage, run, shown, folder)
+        _picture(stage, run, shown, folder)
+    run.team.wait_for_everyone()
     return mean if not losses else sum(losses) / len(losses)
 
 
-def _step(recipe: Recipe, stage: Stage, run: _Run, batch: FigureBatch, device: torch.device) -> float:
-    rng = torch.Generator().manual_seed(recipe.seed * 1_000_003 + run.step)
+def _step(recipe: Recipe, stage: Stage, run: _Run, batch: FigureBatch) -> float:
+    team = run.team
+    rng = torch.Generator().manual_seed((recipe.seed * 1_000_003 + run.step) * team.num_processes + team.process_index)
     for group in run.optimizer.param_groups:
         group["lr"] = learning_rate(recipe, run.step)
-    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with torch.autocast(run.trained[0].device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         loss = stage.loss(run.modules, batch, recipe, rng)
-    value = loss.item()
+    loss.backward()
+    value = _share(run, loss) if team.num_processes > 1 else loss.item()
     if value != value:
         raise IntegrityError(
             f"the loss is not a number at step {run.step}", "resume with a smaller learning_rate in the recipe"
         )
-    loss.backward()
     torch.nn.utils.clip_grad_norm_(run.trained, recipe.optimizer.clip)
     run.optimizer.step()
     run.optimizer.zero_grad(set_to_none=True)
     run.average.step(run.trained)
     return value
+
+
+def _share(run: _Run, loss: torch.Tensor) -> float:
+    """Every process goes on with the mean gradient of all; returns the mean loss.
+
+    One message a step: the stages call several networks in one loss, which a wrapper round each would send one by one.
+    """
+    for parameter in run.trained:
+        if parameter.grad is None:  # this process dropped the conditions, another may not have
+            parameter.grad = torch.zeros_like(parameter)
+    message = torch.cat([p.grad.flatten() for p in run.trained] + [loss.detach().flatten()])
+    *gradients, value = reduce(message, "mean").split([p.numel() for p in run.trained] + [1])
+    for parameter, gradient in zip(run.trained, gradients, strict=True):
+        parameter.grad.copy_(gradient.view_as(parameter))
+    return value.item()
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

@@ -1,6 +1,8 @@
 """The shared loop on a tiny configuration: every stage runs, a resumed run equals an unbroken one."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,30 @@ def test_a_resumed_run_equals_an_unbroken_one(stages: Path, tmp_path: Path):
     assert [row["step"] for row in logs[0]] == ["20", "40"]
     assert [row["loss"] for row in logs[0]] == [row["loss"] for row in logs[1]]
     assert float(logs[0][1]["loss"]) < float(logs[0][0]["loss"])
+
+
+def _train_in_two_processes(folder: Path, name: str, text: str, *more: str) -> None:
+    recipe = folder / f"{name}.toml"
+    recipe.write_text(text, encoding="utf-8")
+    command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "magicpose_cli", "train"]
+    options = [str(recipe), "--out", str(folder / name), "--device", "cpu", *more]
+    done = subprocess.run([sys.executable, "-m", *command, *options], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_two_processes_share_one_gradient_and_resume(stages: Path, tmp_path: Path):
+    (tmp_path / "vae").symlink_to(stages / "vae")
+    text = BASE.replace("steps = 4", "steps = 40", 1)
+    _train_in_two_processes(tmp_path, "whole", text)
+    _train_in_two_processes(tmp_path, "broken", BASE.replace("steps = 4", "steps = 20", 1))
+    _train_in_two_processes(tmp_path, "broken", text, "--resume")
+    _train(tmp_path, "alone", text)
+    logs = {name: list(csv.DictReader((tmp_path / name / "log.csv").open())) for name in ("whole", "broken", "alone")}
+    losses = {name: [row["loss"] for row in log] for name, log in logs.items()}
+    assert [row["step"] for row in logs["whole"]] == ["20", "40"]
+    assert losses["whole"] == losses["broken"]
+    assert losses["whole"] != losses["alone"]
 
 
 def test_a_run_is_not_overwritten_and_not_resumed_from_nothing(stages: Path, tmp_path: Path):

@@ -56,7 +56,8 @@ class FigureGroups(IterableDataset):
     """Batches by step number, so that a resumed run sees what an unbroken one would have seen.
 
     Groups are drawn from a window that slides on: each is used about ``reuse`` times. ``encode`` (pixels
-    (n, 3, S, S) → latents) runs where the rendering runs, once a group.
+    (n, 3, S, S) → latents) runs where the rendering runs, once a group. ``share`` = (index, count) of the training
+    processes: each has people of its own.
     """
 
     def __init__(
@@ -66,7 +67,9 @@ class FigureGroups(IterableDataset):
         seed: int,
         first_step: int,
         encode: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        share: tuple[int, int] = (0, 1),
     ) -> None:
+        self.share = share
         self.options, self.groups, self.seed, self.first_step, self.encode = options, groups, seed, first_step, encode
         self._kept: OrderedDict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = OrderedDict()
 
@@ -77,8 +80,8 @@ class FigureGroups(IterableDataset):
             yield self.batch(step)
 
     def batch(self, step: int) -> FigureBatch:
-        """The batch of one step: a function of (seed, step) alone."""
-        rng = np.random.default_rng([self.seed, step])
+        """The batch of one step: a function of (seed, step, share) alone."""
+        rng = np.random.default_rng([self.seed, step, self.share[0]])
         newest = int((step + 1) * self.groups / self.options.reuse) + self.groups
         oldest = max(0, newest - self.options.window)
         chosen = rng.choice(np.arange(oldest, newest), self.groups, replace=False)
@@ -93,7 +96,8 @@ class FigureGroups(IterableDataset):
 
     def _group(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if number not in self._kept:
-            seed = FIRST_TRAINING_SEED * (1 + self.seed) + number
+            index, processes = self.share
+            seed = FIRST_TRAINING_SEED * (1 + self.seed) + number * processes + index
             shown, maps, masks = render_group(seed, self.options.targets_per_reference + 1, self.options.size)
             images = torch.from_numpy(shown).permute(0, 3, 1, 2).float() / 127.5 - 1
             if self.encode is not None:
@@ -110,9 +114,10 @@ def figure_loader(
     seed: int,
     first_step: int,
     encode: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[FigureBatch]:
     """Batches from ``first_step`` on, without end, rendered by ``options.workers`` processes ahead of need."""
-    dataset = FigureGroups(options, groups, seed, first_step, encode)
+    dataset = FigureGroups(options, groups, seed, first_step, encode, share)
     loader = DataLoader(
         dataset,
         batch_size=None,
