@@ -14,6 +14,7 @@ class DataOptions:
 
     size: int = 128  # pixels, square
     targets_per_reference: int = 4  # one appearance pass serves them all
+    clip_fps: int = 0  # 0: each target has a pose of its own; else a group's targets are one dance at this rate
     reuse: float = 3.0  # how often a rendered group is used, each time with other noise
     window: int = 1024  # groups held in memory for reuse
     workers: int = 1  # rendering processes; 0 renders between steps

@@ -10,19 +10,22 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
 from magicpose_cli.core.errors import InputError
+from magicpose_cli.diffusion.motion import with_motion
 from magicpose_cli.diffusion.stock import (
     AutoencoderKL,
     CLIPTextModel,
     CLIPTokenizer,
     ControlNetModel,
     DDIMScheduler,
+    MotionAdapter,
     UNet2DConditionModel,
+    UNetMotionModel,
 )
 
 _CLASSES = {
@@ -30,6 +33,7 @@ _CLASSES = {
     "unet": UNet2DConditionModel,
     "appearance_unet": UNet2DConditionModel,
     "pose_controlnet": ControlNetModel,
+    "motion_adapter": MotionAdapter,
     "text_encoder": CLIPTextModel,
     "tokenizer": CLIPTokenizer,
     "scheduler": DDIMScheduler,
@@ -47,18 +51,31 @@ class Modules:
     text_encoder: CLIPTextModel | None = None
     tokenizer: CLIPTokenizer | None = None
     scheduler: DDIMScheduler | None = None
+    motion_adapter: MotionAdapter | None = None
+    _with_motion: UNetMotionModel | None = field(default=None, repr=False)
 
     def networks(self) -> Iterator[tuple[str, torch.nn.Module]]:
         """Name and network of each part that has weights."""
-        for f in fields(self):
-            part = getattr(self, f.name)
+        for name in _CLASSES:
+            part = getattr(self, name)
             if isinstance(part, torch.nn.Module):
-                yield f.name, part
+                yield name, part
 
     def to(self, device: torch.device) -> Modules:
         for _, network in self.networks():
             network.to(device)
         return self
+
+    def unet_with_motion(self) -> UNetMotionModel:
+        """The denoiser with the motion module's temporal layers: its parameters are those of the two, not copies."""
+        if self._with_motion is None:
+            model = with_motion(self.unet, self.motion_adapter)
+            for part in (self.unet, self.motion_adapter):
+                for name, parameter in part.named_parameters():
+                    path, _, leaf = name.rpartition(".")
+                    setattr(model.get_submodule(path), leaf, parameter)
+            self._with_motion = model
+        return self._with_motion
 
     def empty_prompt(self, rows: int) -> torch.Tensor:
         """The text encoder's output for the empty prompt: (rows, tokens, width)."""
@@ -87,10 +104,10 @@ def save_modules(modules: Modules, folder: Path, config: dict[str, object], dtyp
 
     ``config`` holds the pipeline's own settings (default_steps, default_guidance, native_size, …).
     """
-    parts = {f.name: getattr(modules, f.name) for f in fields(modules)}
+    parts = {name: getattr(modules, name) for name in _CLASSES}
     fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    if all(part is not None for part in parts.values()):
+    if all(part is not None for name, part in parts.items() if name != "motion_adapter"):
         from magicpose_cli.diffusion.pipeline import MagicPosePipeline
 
         pipeline = MagicPosePipeline(**_in_dtype(parts, dtype), **config)

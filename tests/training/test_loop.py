@@ -3,6 +3,7 @@
 import csv
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,13 @@ POSE = (
     + "[new.pose_controlnet]\nconditioning_embedding_out_channels = [4, 4, 8, 8]\n"
     + "[new.pipeline]\ndefault_steps = 2\ndefault_guidance = 1.5\nnative_size = 32\n"
 )
+MOTION = (
+    'stage = "motion"\nstart = "pose/model"\nsteps = 2\nbatch = 6\n'
+    + DATA.replace("= 2", "= 3\nclip_fps = 12", 1)
+    + "[new.motion_adapter]\nblock_out_channels = [16, 32]\nmotion_layers_per_block = 1\n"
+    + "motion_num_attention_heads = 2\nmotion_norm_num_groups = 8\nmotion_max_seq_length = 4\n"
+    + "[new.pipeline]\ndefault_steps = 2\ndefault_guidance = 1.5\nnative_size = 32\n"
+)
 
 
 def _train(folder: Path, name: str, text: str, *, resume: bool = False):
@@ -87,6 +95,28 @@ def test_what_the_last_stage_exports_is_a_pipeline_that_makes_frames(stages: Pat
     picture = np.full((32, 32, 3), 128, np.uint8)
     frames = pipeline(picture, np.stack([picture] * 2)).frames
     assert frames.shape == (2, 32, 32, 3) and frames.dtype == np.uint8
+
+
+def test_the_motion_stage_trains_the_temporal_layers_alone(stages: Path):
+    from safetensors.torch import load_file
+
+    _train(stages, "motion", MOTION)
+    before, after = load_pipeline(stages / "pose" / "model"), load_pipeline(stages / "motion" / "model")
+    for name in ("unet", "appearance_unet", "pose_controlnet"):
+        was, now = getattr(before, name).state_dict(), getattr(after, name).state_dict()
+        assert all(torch.equal(was[key], now[key]) for key in was)
+    temporal = load_file(stages / "motion/model/motion_adapter/diffusion_pytorch_model.safetensors")
+    # the output projections begin at zero, so that an untrained module changes nothing
+    assert all(temporal[key].any() for key in temporal if "proj_out" in key)
+
+
+def test_a_clip_is_one_dance_of_one_person():
+    from magicpose_cli.training.data.figures import render_group
+
+    images, _, _ = render_group(1_000_007, 5, 32, clip_fps=24)
+    images = images.astype(float)
+    steps = [abs(b - a).mean() for a, b in pairwise(images[1:])]
+    assert max(steps) < abs(images[0] - images[1]).mean()
 
 
 def test_the_vae_stage_measures_the_scale_of_its_latents(stages: Path):

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from magicpose_cli.conditions.draw import draw_pose_map, stroke_for
 from magicpose_cli.figures.held_out import FIRST_TRAINING_SEED
-from magicpose_cli.figures.motion import random_pose
+from magicpose_cli.figures.motion import make_motion, random_pose
 from magicpose_cli.figures.render import render
 from magicpose_cli.figures.scene import random_identity
 from magicpose_cli.training.config import DataOptions
@@ -34,12 +34,20 @@ class FigureBatch:
     person: torch.Tensor
 
 
-def render_group(seed: int, pictures: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One person in ``pictures`` poses: images uint8 (n, S, S, 3), pose maps alike, masks float (n, S/8, S/8)."""
+def render_group(seed: int, pictures: int, size: int, clip_fps: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One person in ``pictures`` poses: images uint8 (n, S, S, 3), pose maps alike, masks float (n, S/8, S/8).
+
+    With ``clip_fps`` all but the first are consecutive frames of one dance, from somewhere within it.
+    """
     identity = random_identity(seed)
+    if clip_fps:
+        before = seed % (3 * clip_fps)
+        poses = [random_pose(seed * 64), *make_motion(seed, before + pictures - 1, clip_fps)[before:]]
+    else:
+        poses = [random_pose(seed * 64 + k) for k in range(pictures)]
     images, maps, masks = [], [], []
-    for k in range(pictures):
-        shown = render(identity, random_pose(seed * 64 + k), size)
+    for pose in poses:
+        shown = render(identity, pose, size)
         points = shown.keypoints
         images.append(shown.image)
         maps.append(
@@ -86,8 +94,9 @@ class FigureGroups(IterableDataset):
         oldest = max(0, newest - self.options.window)
         chosen = rng.choice(np.arange(oldest, newest), self.groups, replace=False)
         parts = [self._group(int(n)) for n in chosen]
-        # Any picture of the group may be the reference.
-        order = rng.permuted(np.tile(np.arange(self.options.targets_per_reference + 1), (self.groups, 1)), axis=1)
+        order = np.tile(np.arange(self.options.targets_per_reference + 1), (self.groups, 1))
+        if not self.options.clip_fps:
+            order = rng.permuted(order, axis=1)  # any picture of the group may be the reference
         images, maps, person = (
             torch.stack([tensor[torch.from_numpy(o)] for tensor, o in zip(tensors, order, strict=True)])
             for tensors in zip(*parts, strict=True)
@@ -98,7 +107,9 @@ class FigureGroups(IterableDataset):
         if number not in self._kept:
             index, processes = self.share
             seed = FIRST_TRAINING_SEED * (1 + self.seed) + number * processes + index
-            shown, maps, masks = render_group(seed, self.options.targets_per_reference + 1, self.options.size)
+            shown, maps, masks = render_group(
+                seed, self.options.targets_per_reference + 1, self.options.size, self.options.clip_fps
+            )
             images = torch.from_numpy(shown).permute(0, 3, 1, 2).float() / 127.5 - 1
             if self.encode is not None:
                 images = self.encode(images)

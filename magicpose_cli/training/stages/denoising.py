@@ -49,6 +49,7 @@ def denoising_loss(
         t,
         reference if appearance and not dropped else None,
         batch.pose_maps[:, 1:].flatten(0, 1) if pose and not dropped else None,
+        groups,
     )
     error = (said.float() - target_of(modules.scheduler, clean, noise, t)).square()
     if recipe.noise.person_weight:
@@ -63,24 +64,31 @@ def predict(
     t: torch.Tensor,
     reference: torch.Tensor | None,
     pose_maps: torch.Tensor | None,
+    groups: int,
 ) -> torch.Tensor:
-    """What the denoiser says for ``noisy`` (B, C, h, w) at ``t`` (B,).
+    """What the denoiser says for ``noisy`` (B, C, h, w) at ``t`` (B,), the same t within each of R = ``groups``.
 
-    ``reference`` clean latents (R, C, h, w) or None for no bank; ``pose_maps`` uint8 (B, S, S, 3) or None.
+    Where there is a motion module a group's rows are one clip. ``reference`` clean latents (R, C, h, w) or None for no
+    bank; ``pose_maps`` uint8 (B, S, S, 3) or None.
     """
     text = modules.empty_prompt(len(noisy))
     bank = AttentionBank()
     if reference is not None:
-        stride = len(noisy) // len(reference)
+        stride = len(noisy) // groups
         with attach_write(modules.appearance_unet, bank):
-            modules.appearance_unet(reference, t[::stride], text[: len(reference)])
+            modules.appearance_unet(reference, t[::stride], text[:groups])
     residuals = {}
     if pose_maps is not None:
         maps = pose_maps.to(noisy.device).movedim(-1, 1).to(noisy.dtype) / 255  # (B, 3, S, S)
         down, mid = modules.pose_controlnet(noisy, t, text, controlnet_cond=maps, return_dict=False)
         residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
-    with attach_read(modules.unet, bank) if reference is not None else nullcontext():
-        return modules.unet(noisy, t, text, **residuals).sample
+    unet = modules.unet if modules.motion_adapter is None else modules.unet_with_motion()
+    with attach_read(unet, bank) if reference is not None else nullcontext():
+        if modules.motion_adapter is None:
+            return unet(noisy, t, text, **residuals).sample
+        clips = noisy.unflatten(0, (groups, -1)).movedim(1, 2)  # (R, C, K, h, w)
+        said = unet(clips, t.unflatten(0, (groups, -1))[:, 0], text, **residuals).sample
+        return said.movedim(2, 1).flatten(0, 1)
 
 
 def denoising_picture(modules: Modules, batch: FigureBatch, *, appearance: bool, pose: bool) -> torch.Tensor:
@@ -94,7 +102,7 @@ def denoising_picture(modules: Modules, batch: FigureBatch, *, appearance: bool,
     for step in (999, 500):
         t = torch.full((len(clean),), step, device=clean.device)
         noisy = modules.scheduler.add_noise(clean, noise, t)
-        said = predict(modules, noisy, t, reference if appearance else None, maps if pose else None)
+        said = predict(modules, noisy, t, reference if appearance else None, maps if pose else None, len(clean))
         seen.append(clean_of(modules.scheduler, said, noisy, t))
     decoded = [modules.vae.decode(x / scale).sample for x in (reference, clean, *seen)]
     drawn = maps.movedim(-1, 1).to(decoded[0]) / 127.5 - 1

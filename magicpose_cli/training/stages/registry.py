@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 
 from magicpose_cli.core.errors import UsageError
-from magicpose_cli.training.stages import appearance, base, pose, vae
+from magicpose_cli.training.stages import appearance, base, motion, pose, vae
 from magicpose_cli.training.stages.stage import Stage
 
-STAGES = {stage.name: stage for stage in (vae.STAGE, base.STAGE, appearance.STAGE, pose.STAGE)}
+STAGES = {stage.name: stage for stage in (vae.STAGE, base.STAGE, appearance.STAGE, pose.STAGE, motion.STAGE)}
 
 
 def stage_of(name: str) -> Stage:
