@@ -1,9 +1,10 @@
 """Scores of generated figures against their true renders, which only synthetic people have.
 
 Retrieval: is the generated picture nearer to its own true render than to 15 others that differ in one thing alone?
-*Identity*: 16 people in the same pose before the same background. *Pose*: the same person in 16 poses. Distance is
-the mean squared difference over the region where any of the 16 shows a person, the same region for all, so a copied
-background earns nothing. Chance is 1 in 16.
+*Identity*: 16 people in the same pose before the same background. *Pose*: the same person in 16 poses. *Expression*:
+the same person in the same pose with 16 faces. Distance is the mean squared difference over the region where any of
+the 16 shows a person (for expressions: a face), the same region for all, so a copied background earns nothing.
+Chance is 1 in 16.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from magicpose_cli.figures.held_out import HeldOutPair, show
+from magicpose_cli.evaluation.similarity import flicker, psnr, ssim
+from magicpose_cli.figures.held_out import HeldOutClip, HeldOutPair, show, show_clip
 from magicpose_cli.figures.render import Rendered
 
 
@@ -23,13 +25,31 @@ class FigureScores:
     size: int
     identity_top1: float
     pose_top1: float
+    expression_top1: float
     psnr: float
     psnr_person: float
+    ssim: float
     psnr_copied_reference: float
     psnr_without_bank: float
 
     def to_json(self) -> dict[str, float | int]:
-        return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        return _rounded(self)
+
+
+@dataclass(frozen=True)
+class ClipScores:
+    """Means over the held-out dances. Flicker in levels of 255 (``similarity.flicker``).
+
+    ``flicker_frame_by_frame`` is the same model's without its motion module; it equals ``flicker`` where there is none.
+    """
+
+    clips: int
+    clip_psnr: float
+    flicker: float
+    flicker_frame_by_frame: float
+
+    def to_json(self) -> dict[str, float | int]:
+        return _rounded(self)
 
 
 def score_figures(
@@ -44,13 +64,16 @@ def score_figures(
         truth = show(pair.identity, pair.target_pose, size)
         people = [show(n, pair.target_pose, size, background=pair.identity) for n in pair.other_identities]
         poses = [show(pair.identity, n, size) for n in pair.other_poses]
+        faces = [show(pair.identity, pair.target_pose, size, expression=n) for n in pair.other_expressions]
         reference = show(pair.identity, pair.reference_pose, size)
         rows.append(
             (
-                is_nearest(picture, truth, people),
-                is_nearest(picture, truth, poses),
+                is_nearest(picture, truth, people, _people([truth, *people])),
+                is_nearest(picture, truth, poses, _people([truth, *poses])),
+                is_nearest(picture, truth, faces, _faces([truth, *faces])),
                 psnr(picture, truth.image),
                 psnr(picture, truth.image, truth.person_mask),
+                ssim(picture, truth.image),
                 psnr(reference.image, truth.image),
                 psnr(bare, truth.image),
             )
@@ -58,17 +81,39 @@ def score_figures(
     return FigureScores(len(pairs), size, *(float(value) for value in np.mean(rows, axis=0)))
 
 
-def is_nearest(picture: np.ndarray, truth: Rendered, others: Sequence[Rendered]) -> bool:
-    """True where no other render is as near to the picture as the truth, inside the region of all their people."""
-    region = np.logical_or.reduce([shown.person_mask for shown in (truth, *others)])
+def score_clips(
+    clips: Sequence[HeldOutClip], generated: Sequence[np.ndarray], frame_by_frame: Sequence[np.ndarray], fps: int
+) -> ClipScores:
+    """Score dances, RGB uint8 (F, S, S, 3) each, made with the motion module and frame by frame."""
+    rows = []
+    for clip, frames, alone in zip(clips, generated, frame_by_frame, strict=True):
+        truth = [shown.image for shown in show_clip(clip, len(frames), fps, frames.shape[1])]
+        likeness = np.mean([psnr(frame, true) for frame, true in zip(frames, truth, strict=True)])
+        rows.append((likeness, flicker(frames, truth), flicker(alone, truth)))
+    return ClipScores(len(clips), *(float(value) for value in np.mean(rows, axis=0)))
+
+
+def is_nearest(picture: np.ndarray, truth: Rendered, others: Sequence[Rendered], region: np.ndarray) -> bool:
+    """True where no other render is as near to the picture as the truth, inside ``region`` (bool (S, S))."""
     seen = picture[region].astype(np.float32)
     own = np.square(seen - truth.image[region]).mean()
     return all(own < np.square(seen - other.image[region]).mean() for other in others)
 
 
-def psnr(picture: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
-    """Peak signal-to-noise ratio in dB of uint8 pictures, over ``mask`` where one is given."""
-    difference = picture.astype(np.float64) - truth
-    if mask is not None:
-        difference = difference[mask]
-    return float(10 * np.log10(255**2 / max(np.square(difference).mean(), 1e-10)))
+def _people(shown: Sequence[Rendered]) -> np.ndarray:
+    return np.logical_or.reduce([one.person_mask for one in shown])
+
+
+def _faces(shown: Sequence[Rendered]) -> np.ndarray:
+    """The box round the face points of all."""
+    size = shown[0].image.shape[0]
+    points = np.concatenate([one.keypoints.face[:, :2] for one in shown])
+    left, top = np.clip(np.floor(points.min(0)), 0, size - 1).astype(int)
+    right, bottom = np.clip(np.ceil(points.max(0)), 0, size - 1).astype(int)
+    region = np.zeros((size, size), bool)
+    region[top : bottom + 1, left : right + 1] = True
+    return region
+
+
+def _rounded(scores: FigureScores | ClipScores) -> dict[str, float | int]:
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(scores).items()}

@@ -1,11 +1,12 @@
-"""Held-out figures: the (identity, pose) pairs that training never sees, and their look-alikes.
+"""Held-out figures: (identity, pose) pairs and dances that training never sees, and the pairs' look-alikes.
 
 Training draws its seeds from ``FIRST_TRAINING_SEED`` up; everything here stays below it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from magicpose_cli.figures.motion import random_pose
+from magicpose_cli.figures.figure_pose import EXPRESSION_NAMES
+from magicpose_cli.figures.motion import make_motion, random_pose
 from magicpose_cli.figures.render import Rendered, render
 from magicpose_cli.figures.scene import random_identity, with_background
 
@@ -16,7 +17,8 @@ FIRST_TRAINING_SEED = 1_000_000
 class HeldOutPair:
     """A person in a reference pose, to be shown in another pose; ``others`` are what retrieval must tell apart.
 
-    All seeds. ``other_identities`` and ``other_poses`` are 15 each: other people, and other poses of this person.
+    All seeds, 15 of each kind: ``other_identities`` are other people in this pose, ``other_poses`` this person in
+    other poses, ``other_expressions`` this person in this pose with other faces.
     """
 
     identity: int
@@ -24,6 +26,16 @@ class HeldOutPair:
     target_pose: int
     other_identities: tuple[int, ...]
     other_poses: tuple[int, ...]
+    other_expressions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class HeldOutClip:
+    """A person in a reference pose, to dance a dance. All seeds."""
+
+    identity: int
+    reference_pose: int
+    dance: int
 
 
 def held_out_pairs(count: int, candidates: int = 16) -> list[HeldOutPair]:
@@ -38,14 +50,30 @@ def held_out_pairs(count: int, candidates: int = 16) -> list[HeldOutPair]:
             target_pose=n * stride + 1,
             other_identities=tuple((n + 1 + k) % 5000 for k in range(candidates - 1)),
             other_poses=tuple(n * stride + 2 + k for k in range(candidates - 1)),
+            other_expressions=tuple(n * stride + 1 + candidates + k for k in range(candidates - 1)),
         )
         for n in range(count)
     ]
 
 
-def show(identity: int, pose: int, size: int, background: int | None = None) -> Rendered:
-    """Render a seed's person in a seed's pose, before another seed's background where one is named."""
+def held_out_clips(count: int) -> list[HeldOutClip]:
+    """The first ``count`` dances, always the same."""
+    return [HeldOutClip(identity=6000 + n, reference_pose=200_000 + n, dance=300_000 + n) for n in range(count)]
+
+
+def show_clip(clip: HeldOutClip, frames: int, fps: int, size: int) -> list[Rendered]:
+    """The true renders of a dance."""
+    person = random_identity(clip.identity)
+    return [render(person, pose, size) for pose in make_motion(clip.dance, frames, fps)]
+
+
+def show(identity: int, pose: int, size: int, background: int | None = None, expression: int | None = None) -> Rendered:
+    """Render a seed's person in a seed's pose; before another seed's background, with another's face, where named."""
     person = random_identity(identity)
     if background is not None:
         person = with_background(person, random_identity(background).background)
-    return render(person, random_pose(pose), size)
+    shown = random_pose(pose)
+    if expression is not None:
+        other = random_pose(expression)
+        shown = replace(shown, **{name: getattr(other, name) for name in EXPRESSION_NAMES})
+    return render(person, shown, size)
