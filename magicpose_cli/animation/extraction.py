@@ -16,6 +16,7 @@ from magicpose_cli.animation.versions import package_version
 from magicpose_cli.conditions.draw import draw_track
 from magicpose_cli.conditions.overlay import draw_overlay
 from magicpose_cli.core.clip import Clip
+from magicpose_cli.core.errors import OutputError
 from magicpose_cli.core.paths import poses_root
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
@@ -115,10 +116,15 @@ def cached_extraction(request: ExtractionRequest, progress: Progress = SILENT) -
         progress.note(f"the poses of {request.driving.name} were found in an earlier run: {folder}")
         return folder
     progress.note(f"{request.driving.name} is a driving video: its poses are extracted first, and kept for next time")
-    result = extract(replace(request, output=folder, maps=False, preview=False, existing="refuse"), progress)
+    try:
+        result = extract(replace(request, output=folder, maps=False, preview=False, existing="refuse"), progress)
+    except OutputError:
+        if is_extracted(folder):  # another run with this driving video was done first
+            return folder
+        raise
     for sentence in result.sentences:
         progress.note(sentence)
-    return result.folder
+    return folder
 
 
 def cache_folder(request: ExtractionRequest) -> Path:
