@@ -1,7 +1,8 @@
 """``--dry-run``: what ``animate`` would do, and about how much time, memory and disk it would take."""
 
-import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from magicpose_cli.animation.pose_input import kind_of, open_pose_input
 from magicpose_cli.animation.request import AnimationRequest, check_request, parse_fps, parse_size
 from magicpose_cli.conditions.framing import choose_canvas, fit_framing, unframed_size
 from magicpose_cli.core.device import choose_device, choose_dtype
+from magicpose_cli.core.errors import IntegrityError
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.video.read import open_clip, read_image
 
@@ -127,12 +129,12 @@ def _network_cost(folder: Path, canvas: tuple[int, int], device: torch.device, d
     """Operations are counted on networks without memory, and one layer is timed on the device."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    from magicpose_cli.diffusion.checkpoints.sd15_config import empty_module
+    from magicpose_cli.diffusion.load import read_configs
 
-    configs = {name: json.loads((folder / name / "config.json").read_text()) for name in ("unet", "vae")}
-    controlnet_config = json.loads((folder / "pose_controlnet" / "config.json").read_text())
-    unet, vae = empty_module("unet", _plain(configs["unet"])), empty_module("vae", _plain(configs["vae"]))
-    controlnet = empty_module("controlnet", _plain(controlnet_config))
+    configs = read_configs(folder)
+    unet, controlnet, vae = (
+        _without_memory(folder, name, configs[name]) for name in ("unet", "pose_controlnet", "vae")
+    )
     factor = 2 ** (len(configs["vae"]["block_out_channels"]) - 1)
     width, height = canvas[0] // factor, canvas[1] // factor
     latents = torch.empty(1, configs["vae"]["latent_channels"], height, width, device="meta")
@@ -159,8 +161,24 @@ def _network_cost(folder: Path, canvas: tuple[int, int], device: torch.device, d
     return _Cost(seconds["unet"], seconds["controlnet"], seconds["vae"], weights + working)
 
 
-def _plain(config: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in config.items() if not name.startswith("_")}
+@contextmanager
+def _intact(part: Path) -> Iterator[None]:
+    """What diffusers and safetensors raise for a damaged part of a model, down to bare Exception, as IntegrityError."""
+    try:
+        yield
+    except Exception as error:
+        raise IntegrityError(
+            f"{part} cannot be loaded: {error}", "download or convert the model again, or give another folder"
+        ) from error
+
+
+def _without_memory(folder: Path, name: str, config: dict[str, Any]) -> torch.nn.Module:
+    """The model's network ``name`` on the meta device."""
+    from magicpose_cli.diffusion.checkpoints.sd15_config import empty_module
+
+    with _intact(folder / name):
+        plain = {key: value for key, value in config.items() if not key.startswith("_")}
+        return empty_module("controlnet" if name == "pose_controlnet" else name, plain)
 
 
 def _stored_bytes(folder: Path) -> int:
@@ -168,7 +186,7 @@ def _stored_bytes(folder: Path) -> int:
     from safetensors import safe_open
 
     file = next((folder / "unet").glob("*.safetensors"))
-    with safe_open(file, framework="pt") as tensors:
+    with _intact(file), safe_open(file, framework="pt") as tensors:
         return int(tensors.get_tensor(next(iter(tensors.keys()))).element_size())
 
 

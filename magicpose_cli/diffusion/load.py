@@ -48,12 +48,10 @@ def load_pipeline(
     """
     folder = Path(folder)
     index = _read_index(folder)
-    parts: dict[str, Any] = {}
-    for name, cls in _NETWORKS.items():
-        if name == "motion_adapter" and not (index.get(name) or [None])[0]:
-            parts[name] = None
-            continue
-        parts[name] = _load_network(folder, name, cls, dtype)
+    configs = read_configs(folder)
+    parts: dict[str, Any] = {
+        name: _load_network(folder, name, cls, dtype) if name in configs else None for name, cls in _NETWORKS.items()
+    }
     parts["tokenizer"] = _load_tokenizer(folder)
     parts["scheduler"] = _load_scheduler(folder)
     _check_fit(folder, parts)
@@ -65,6 +63,21 @@ def load_pipeline(
         raise MemoryLimitError(
             f"the model in {folder} does not fit on {device}", "use --offload, --dtype float16 or --device cpu"
         ) from error
+
+
+def read_configs(folder: Path) -> dict[str, dict[str, Any]]:
+    """Each network's own settings; it has weights, too, but nothing is loaded. Raises as ``load_pipeline`` does."""
+    index = _read_index(folder)
+    configs = {}
+    for name in _NETWORKS:
+        if name == "motion_adapter" and not (index.get(name) or [None])[0]:
+            continue
+        if not (folder / name / "config.json").is_file():
+            raise IntegrityError(f"the model in {folder} has no {name}/config.json", _AGAIN)
+        if not any((folder / name).glob("*.safetensors")):
+            raise IntegrityError(f"the model in {folder} has no weights in {name}/ (*.safetensors)", _AGAIN)
+        configs[name] = _read_json(folder / name / "config.json")
+    return configs
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
@@ -94,10 +107,6 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 def _load_network(folder: Path, name: str, cls: Any, dtype: torch.dtype) -> torch.nn.Module:
     part = folder / name
-    if not (part / "config.json").is_file():
-        raise IntegrityError(f"the model in {folder} has no {name}/config.json", _AGAIN)
-    if not any(part.glob("*.safetensors")):
-        raise IntegrityError(f"the model in {folder} has no weights in {name}/ (*.safetensors)", _AGAIN)
     try:
         with _quiet():
             network, report = cls.from_pretrained(

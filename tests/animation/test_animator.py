@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,7 @@ from magicpose_cli.animation.extraction import cached_extraction, extract, is_ex
 from magicpose_cli.animation.inputs import preview
 from magicpose_cli.animation.request import AnimationRequest, DemoRequest, ExtractionRequest, PreviewRequest
 from magicpose_cli.animation.run_folder import read_record
-from magicpose_cli.core.errors import DeviceError, InputError, NoPersonError, OutputError, UsageError
+from magicpose_cli.core.errors import DeviceError, InputError, IntegrityError, NoPersonError, OutputError, UsageError
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.probe import probe
 from magicpose_cli.video.read import open_clip, read_image
@@ -132,6 +133,27 @@ def test_a_dry_run_says_it_and_writes_nothing(request_here: AnimationRequest, tm
     assert (plan.frames, plan.fps, plan.steps) == (6, "5", 7)
     assert plan.seconds > 0 and plan.memory_bytes > 0
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("damage", ["no config", "no weights", "no JSON", "odd config", "cut off"])
+def test_a_dry_run_tells_a_damaged_model_as_the_run_does(
+    request_here: AnimationRequest, tiny_model: Path, tmp_path: Path, damage: str
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    config, weights = folder / "unet" / "config.json", folder / "unet" / "diffusion_pytorch_model.safetensors"
+    if damage == "no config":
+        config.unlink()
+    elif damage == "no weights":
+        weights.unlink()
+    elif damage == "no JSON":
+        config.write_text("{")
+    elif damage == "odd config":
+        config.write_text(json.dumps({**json.loads(config.read_text()), "block_out_channels": "wide"}))
+    else:
+        weights.write_bytes(weights.read_bytes()[:1000])
+    for run in (plan_run, animate):
+        with pytest.raises(IntegrityError, match="unet"):
+            run(replace(request_here, model=str(folder)))
 
 
 def test_a_preview_is_one_picture(request_here: AnimationRequest, tmp_path: Path) -> None:
