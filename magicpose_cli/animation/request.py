@@ -14,7 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from magicpose_cli.core.device import DEVICES, DTYPES
+from magicpose_cli.core.device import DEVICES, DTYPES, parse_device
 from magicpose_cli.core.errors import InputError, UsageError
 
 SCHEDULERS = ("ddim", "dpm++", "unipc")
@@ -174,7 +174,8 @@ def check_request(request: AnimationRequest) -> None:
     check_choice("fit", request.fit, FITS)
     check_choice("detector", request.detector, DETECTORS)
     check_choice("dtype", request.dtype, DTYPES)
-    check_choice("device", request.device.split(":")[0], DEVICES)
+    check_choice("device", request.device.partition(":")[0], DEVICES)
+    parse_device(request.device)
     if request.scheduler is not None:
         check_choice("scheduler", request.scheduler, SCHEDULERS)
     if request.steps is not None and not 1 <= request.steps <= 1000:

@@ -9,17 +9,26 @@ from magicpose_cli.core.errors import DeviceError, UsageError
 if TYPE_CHECKING:
     import torch
 
-DEVICES = ("auto", "cuda", "mps", "cpu")
+DEVICES = ("auto", "cuda", "mps", "cpu")  # and cuda:N
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 
 
+def parse_device(name: str) -> tuple[str, int | None]:
+    """``cuda:1`` → kind and index; the index is None where none is given. Raises UsageError on any other words."""
+    kind, colon, index = name.partition(":")
+    if kind not in DEVICES or (colon and not (kind == "cuda" and index.isascii() and index.isdecimal())):
+        raise UsageError(f"--device does not know '{name}'", f"use one of: {', '.join(DEVICES)}, cuda:N")
+    return kind, int(index) if colon else None
+
+
 def choose_device(name: str = "auto") -> torch.device:
-    """``auto`` takes CUDA, then MPS, then the CPU. Raises DeviceError where the named one does not work."""
+    """``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises UsageError on what is no device's name, DeviceError where the named one does not work.
+    """
     import torch
 
-    kind = name.split(":")[0]
-    if kind not in DEVICES:
-        raise UsageError(f"unknown device '{name}'", f"use one of {', '.join(DEVICES)}, or cuda:N")
+    kind, index = parse_device(name)
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if kind == "auto":
         return torch.device(next(k for k, works in available.items() if works))
@@ -28,7 +37,12 @@ def choose_device(name: str = "auto") -> torch.device:
             f"the device '{name}' does not work here: torch {torch.__version__} sees none",
             "run 'magicpose doctor' to see why, or use --device cpu",
         )
-    return torch.device(name)
+    if index is not None and index >= torch.cuda.device_count():
+        raise DeviceError(
+            f"the device '{name}' is not there: the GPUs are numbered from 0 to {torch.cuda.device_count() - 1}",
+            "run 'magicpose doctor' to see them, or use --device cuda",
+        )
+    return torch.device(kind) if index is None else torch.device(kind, index)
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:

@@ -29,6 +29,7 @@ def test_the_defaults_pass() -> None:
         ("preset", "publised", "did you mean published?"),
         ("scheduler", "dpm", "did you mean dpm++?"),
         ("device", "cude", "did you mean cuda?"),
+        ("device", "cpu:x", "--device"),
         ("fit", "full", "--fit"),
         ("dtype", "int8", "--dtype"),
         ("detector", "mediapip", "did you mean mediapipe?"),
