@@ -267,7 +267,7 @@ def parse_fps(text: str) -> Fraction:
 
 
 def parse_size(text: str) -> int | tuple[int, int]:
-    """``512`` (as many pixels as 512², in the photo's aspect) or ``512x768`` (width x height). Raises UsageError."""
+    """``512`` (the shorter side, in the photo's aspect) or ``512x768`` (width x height). Raises UsageError."""
     parts = text.lower().replace("×", "x").split("x")
     if len(parts) > 2 or not all(part.strip().isdecimal() for part in parts):
         raise UsageError(f"'{text}' is not a size", "give pixels, such as --size 512 or --size 512x768")

@@ -71,7 +71,7 @@ def animate(
     size: Annotated[
         str | None,
         typer.Option(
-            metavar="PIXELS", help="Side of a square of as many pixels, or WIDTHxHEIGHT.  [default: the model's]"
+            metavar="PIXELS", help="Shorter side, in the photo's aspect, or WIDTHxHEIGHT.  [default: the model's]"
         ),
     ] = DEFAULTS.size,
     fit: Annotated[

@@ -19,7 +19,11 @@ Dtype = Annotated[
 ]
 Detector = Annotated[str, typer.Option(metavar="auto|mediapipe", help="What finds the person's keypoints.")]
 Person = Annotated[
-    str, typer.Option(metavar="largest|left|right|N", help="Whom to follow where there are several people.")
+    str,
+    typer.Option(
+        metavar="largest|left|right|N",
+        help="Whom to follow where there are several people; mediapipe finds one, and takes largest or 0 alone.",
+    ),
 ]
 Start = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Begin here.")]
 End = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="End here.")]

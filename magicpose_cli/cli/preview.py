@@ -27,7 +27,7 @@ def preview(
     ),
     size: Annotated[
         str | None,
-        typer.Option(metavar="PIXELS", help="Side of a square of as many pixels, or WIDTHxHEIGHT.  [default: 512]"),
+        typer.Option(metavar="PIXELS", help="Shorter side, in the photo's aspect, or WIDTHxHEIGHT.  [default: 512]"),
     ] = DEFAULTS.size,
     fit: Annotated[
         str, typer.Option(metavar="auto|none", help="Fit the driver's proportions to the person in the photo.")
