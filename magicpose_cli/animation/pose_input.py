@@ -18,12 +18,13 @@ from magicpose_cli.conditions.map_reading import looks_like_pose_maps
 from magicpose_cli.conditions.pose_maps import PoseMapSource, open_pose_maps, pose_maps_from_clip
 from magicpose_cli.core.clip import Clip, SoundSource
 from magicpose_cli.core.errors import InputError, NoPersonError, UsageError
+from magicpose_cli.core.image_files import IMAGE_SUFFIXES
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.pose.clip_info import CLIP_FILE, ClipInfo, read_clip_info
 from magicpose_cli.pose.openpose_json import read_poses
 from magicpose_cli.video.read import open_clip
-from magicpose_cli.video.source import IMAGE_SUFFIXES, check_file
+from magicpose_cli.video.source import check_file
 
 DEFAULT_RATE = Fraction(25)  # of poses that name no rate
 _SAMPLES = 5  # frames looked at to tell pose maps from a driving video

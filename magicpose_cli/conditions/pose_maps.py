@@ -1,6 +1,5 @@
 """Pose maps that others drew: a folder of images or a video, read as they are asked for."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,11 +11,10 @@ import numpy as np
 from magicpose_cli.conditions.map_reading import colours_swapped, is_black, looks_like_pose_map, looks_like_pose_maps
 from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.errors import InputError, LimitError
+from magicpose_cli.core.image_files import MAX_PIXELS, image_files
 
 __all__ = ["PoseMapSource", "looks_like_pose_map", "looks_like_pose_maps", "open_pose_maps", "pose_maps_from_clip"]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-MAX_PIXELS = 64_000_000
 _SAMPLES = 6  # maps looked at for swapped colours
 _KEPT_FRAMES = 64  # of a video, for readers that go back a window
 _SWAPPED = "Red and blue are swapped in these pose maps (OpenCV writes RGB pictures so); they are swapped back."
@@ -45,7 +43,7 @@ def open_pose_maps(folder: Path) -> PoseMapSource:
     Transparent parts are black. Raises InputError for a folder without images, images of different sizes or damaged
     ones (those when they are read), LimitError for a huge one.
     """
-    files = _image_files(folder)
+    files = image_files(folder)
     width, height = _size(files[0])
     for file in files[1:]:
         if (size := _size(file)) != (width, height):
@@ -130,23 +128,6 @@ def _samples(source: PoseMapSource) -> Iterator[np.ndarray]:
             shown += 1
         if shown == _SAMPLES:
             return
-
-
-def _image_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder", "give a folder of pose-map images")
-    files = [f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and not f.name.startswith(".") and f.is_file()]
-    if not files:
-        raise InputError(f"the folder {folder} holds no image", f"give one with {', '.join(SUFFIXES)} files")
-    return sorted(files, key=lambda f: ([(part.isdigit(), _number(part), part) for part in _parts(f.name)], f.name))
-
-
-def _parts(name: str) -> list[str]:
-    return [part for part in re.split(r"([0-9]+)", name.lower()) if part]
-
-
-def _number(part: str) -> int:
-    return int(part[:4000]) if part[0] in "0123456789" else 0
 
 
 def _size(file: Path) -> tuple[int, int]:

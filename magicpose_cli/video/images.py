@@ -1,7 +1,6 @@
 """Images, and files of many images: GIF and WebP (imageio), folders of frames."""
 
 import io
-import re
 import warnings
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -13,9 +12,10 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from magicpose_cli.core.errors import InputError, LimitError, UsageError
+from magicpose_cli.core.image_files import MAX_PIXELS
 from magicpose_cli.video.colour import on_white
 from magicpose_cli.video.output import told_plainly, whole_output
-from magicpose_cli.video.source import IMAGE_SUFFIXES, MAX_PIXELS, check_file, sniff
+from magicpose_cli.video.source import check_file, sniff
 from magicpose_cli.video.timing import Timing, measure
 
 ANIMATED_SUFFIXES = (".gif", ".webp")
@@ -93,19 +93,6 @@ def _to_srgb(image: Image.Image, profile: bytes, mode: str) -> Image.Image:
         return ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode=mode) or image
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sort key by which frame_2 comes before frame_10."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The images of a folder in natural order; hidden files are passed over."""
-    names = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
-    if not names:
-        raise InputError(f"the folder {folder} holds no images", f"it should hold frames: {', '.join(IMAGE_SUFFIXES)}")
-    return sorted(names, key=lambda p: (natural_key(p.name), p.name))
 
 
 def animation_timing(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[Timing, int]:

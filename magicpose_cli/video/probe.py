@@ -9,10 +9,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from magicpose_cli.core.errors import InputError
+from magicpose_cli.core.image_files import MAX_PIXELS, image_files
 from magicpose_cli.video.colour import UPRIGHT, Orientation, is_hdr, orientation_of, square_size
-from magicpose_cli.video.images import animation_timing, check_image, image_files
+from magicpose_cli.video.images import animation_timing, check_image
 from magicpose_cli.video.source import (
-    MAX_PIXELS,
     audio_stream,
     check_file,
     open_media,

@@ -16,9 +16,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from magicpose_cli.core.errors import InputError, LimitError
-
-MAX_PIXELS = 40_000_000  # 8K is 33 million; a 200 kB file can claim far more
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+from magicpose_cli.core.image_files import MAX_PIXELS
 
 # Demuxers of real containers. Playlists, concat scripts, image patterns and devices stay out: they open other files.
 _FORMATS = (

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from magicpose_cli.animation.pose_input import kind_of, open_pose_input, picked_frames
 from magicpose_cli.animation.request import AnimationRequest
@@ -75,6 +76,17 @@ def test_sound_that_is_gone_is_told(media, request_of, tmp_path: Path) -> None:
     assert found.sound is None
     assert any("gone.mp4" in note for note in found.notes)
     assert open_pose_input(request_of(poses, audio="none")).notes == ()
+
+
+def test_pose_maps_of_any_kind_of_image_are_read(media, request_of, tmp_path: Path) -> None:
+    maps = open_pose_input(request_of(media.maps)).pose_maps.read(0, 2)
+    for suffix in (".bmp", ".tif", ".tiff"):
+        (tmp_path / suffix).mkdir()
+        for index, pose_map in enumerate(maps):
+            Image.fromarray(pose_map).save(tmp_path / suffix / f"{index}{suffix}")
+        found = open_pose_input(request_of(tmp_path / suffix))
+        assert found.kind == "pose maps"
+        np.testing.assert_array_equal(found.pose_maps.read(0, 2), maps)
 
 
 def test_a_rate_that_nobody_gave_is_told(media, request_of, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from magicpose_cli.core.errors import InputError, UsageError
-from magicpose_cli.video.images import natural_key
+from magicpose_cli.core.image_files import natural_key
 from magicpose_cli.video.probe import probe
 from magicpose_cli.video.read import open_clip, read_image
 
