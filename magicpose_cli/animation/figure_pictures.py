@@ -1,23 +1,33 @@
 """Pictures and dances of held-out figures as a model makes them: what ``evaluation.figures`` scores."""
 
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from magicpose_cli.animation.models import model_facts
+from magicpose_cli.animation.models import choose_model, model_facts
+from magicpose_cli.animation.request import EvaluationRequest
 from magicpose_cli.conditions.draw import draw_pose_map, stroke_for
 from magicpose_cli.core.device import choose_device, choose_dtype
 from magicpose_cli.core.progress import SILENT, Progress
-from magicpose_cli.figures.held_out import HeldOutClip, HeldOutPair, show, show_clip
+from magicpose_cli.core.whole_folder import check_folder_place, whole_folder
+from magicpose_cli.figures.held_out import HeldOutClip, HeldOutPair, held_out_clips, held_out_pairs, show, show_clip
 from magicpose_cli.figures.render import Rendered
 from magicpose_cli.video.images import write_image
 
 CLIP_FRAMES, CLIP_FPS = 16, 12
 _SHEET_ROWS = 12
+_OURS = re.compile(r"([0-9]+|sheet)\.png|\.DS_Store")
+
+
+class Scores(Protocol):
+    """What a scoring function of ``evaluation`` gives."""
+
+    def to_json(self) -> dict[str, float | int]: ...
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,52 @@ class FigurePictures:
     seconds_a_frame: float  # of the clips, with the motion module where there is one
 
 
+def evaluate_figures(
+    request: EvaluationRequest,
+    score_pictures: Callable[..., Scores],
+    score_clips: Callable[..., Scores],
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Make a model's pictures and dances of held-out figures and score them: plain data, the model's name first.
+
+    The two functions are those of ``evaluation.figures``, which never generates, as this room never scores. Where the
+    request names an output folder, the pictures are written there (``write_figure_pictures``).
+    """
+    overwrite = request.existing == "overwrite"
+    if request.output is not None:
+        check_folder_place(request.output, ours=_OURS, overwrite=overwrite)
+    choice = choose_model(request.model)
+    pairs, dances = held_out_pairs(request.pairs), held_out_clips(request.clips)
+    made = make_figure_pictures(choice.folder, pairs, dances, device=request.device, progress=progress)
+    if request.output is not None:
+        write_figure_pictures(request.output, pairs, made, overwrite=overwrite)
+    scores: dict[str, Any] = {"model": choice.name}
+    scores |= score_pictures(pairs, made.generated, made.without_bank).to_json()
+    if dances:
+        scores |= score_clips(dances, made.clips, made.clips_frame_by_frame, CLIP_FPS).to_json()
+        scores["seconds_a_frame"] = round(made.seconds_a_frame, 3)
+    return scores
+
+
+def write_figure_pictures(
+    folder: Path, pairs: Sequence[HeldOutPair], made: FigurePictures, *, overwrite: bool = False
+) -> None:
+    """Each pair's reference, pose map, pictures and truth as one row, ``0000.png`` and so on; the first rows as one
+    ``sheet.png``. Raises OutputError where the folder is not empty (without ``overwrite``) or holds other things.
+    """
+    sheet = []
+    with whole_folder(folder, ours=_OURS, overwrite=overwrite) as fresh:
+        for number, (pair, picture, bare) in enumerate(zip(pairs, made.generated, made.without_bank, strict=True)):
+            size = picture.shape[0]
+            reference = show(pair.identity, pair.reference_pose, size).image
+            truth = show(pair.identity, pair.target_pose, size)
+            row = np.concatenate((reference, _pose_map(truth, size), picture, bare, truth.image), axis=1)
+            write_image(fresh / f"{number:04d}.png", row)
+            if number < _SHEET_ROWS:
+                sheet.append(row)
+        write_image(fresh / "sheet.png", np.concatenate(sheet))
+
+
 def make_figure_pictures(
     model: Path,
     pairs: Sequence[HeldOutPair],
@@ -41,13 +97,11 @@ def make_figure_pictures(
     *,
     device: str = "auto",
     dtype: str = "auto",
-    folder: Path | None = None,
     progress: Progress = SILENT,
 ) -> FigurePictures:
     """Show each pair's person in its target pose, with and without the bank, from the same noise; and each dance.
 
-    The model's own steps and guidance are used. Where ``folder`` is given, each pair's reference, pose map, pictures
-    and truth are written there as one row, ``0000.png`` and so on, and the first rows as one ``sheet.png``.
+    The model's own steps and guidance are used.
     """
     from magicpose_cli.diffusion.guidance import APPEARANCE, Guidance
     from magicpose_cli.diffusion.load import load_pipeline
@@ -57,21 +111,14 @@ def make_figure_pictures(
     size = model_facts(model).native_size
     # The branch that drops the appearance, alone: what the networks make of the pose without a reference.
     pose_alone = Guidance(scale=0.0, drops=frozenset({APPEARANCE}))
-    generated, without_bank, rows = [], [], []
+    generated, without_bank = [], []
     with progress.stage("making pictures", len(pairs), "pair") as advance:
         for number, pair in enumerate(pairs):
             reference = show(pair.identity, pair.reference_pose, size).image
-            truth = show(pair.identity, pair.target_pose, size)
-            pose_map = _pose_map(truth, size)
+            pose_map = _pose_map(show(pair.identity, pair.target_pose, size), size)
             generated.append(pipeline(reference, pose_map[None], seed=number).frames[0])
             without_bank.append(pipeline(reference, pose_map[None], seed=number, guidance=pose_alone).frames[0])
-            if folder is not None:
-                row = (reference, pose_map, generated[-1], without_bank[-1], truth.image)
-                rows.append(np.concatenate(row, axis=1))
-                write_image(folder / f"{number:04d}.png", rows[-1], overwrite=True)
             advance()
-    if folder is not None:
-        write_image(folder / "sheet.png", np.concatenate(rows[:_SHEET_ROWS]), overwrite=True)
     danced, alone, seconds = _dance(pipeline, clips, size, progress)
     return FigurePictures(tuple(generated), tuple(without_bank), danced, alone, seconds)
 

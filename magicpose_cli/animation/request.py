@@ -168,6 +168,18 @@ class DemoRequest:
     existing: str = "refuse"
 
 
+@dataclass(frozen=True)
+class EvaluationRequest:
+    """Scores of a model on ``pairs`` held-out pictures and ``clips`` dances; ``output`` None writes no pictures."""
+
+    model: str = "mini"
+    pairs: int = 64
+    clips: int = 8
+    output: Path | None = None
+    device: str = "auto"
+    existing: str = "refuse"
+
+
 def check_request(request: AnimationRequest) -> None:
     """Raise UsageError on any value that cannot work, before anything is read or loaded."""
     check_choice("preset", request.preset, PRESETS)
