@@ -49,13 +49,9 @@ def load_pipeline(
     folder = Path(folder)
     index = _read_index(folder)
     parts: dict[str, Any] = {}
-    for name, cls in _NETWORKS.items():
-        if name == "motion_adapter" and not (index.get(name) or [None])[0]:
-            parts[name] = None
-            continue
-        parts[name] = _load_network(folder, name, cls, dtype)
-    parts["tokenizer"] = _load_tokenizer(folder)
-    parts["scheduler"] = _load_scheduler(folder)
+    for name in (*_NETWORKS, "tokenizer", "scheduler"):
+        absent = name == "motion_adapter" and not (index.get(name) or [None])[0]
+        parts[name] = None if absent else load_part(folder, name, dtype)
     _check_fit(folder, parts)
     pipeline = MagicPosePipeline(**parts, **{name: index[name] for name in _SETTINGS if name in index})
     pipeline.set_progress_bar_config(disable=True)
@@ -65,6 +61,15 @@ def load_pipeline(
         raise MemoryLimitError(
             f"the model in {folder} does not fit on {device}", "use --offload, --dtype float16 or --device cpu"
         ) from error
+
+
+def load_part(folder: Path, name: str, dtype: torch.dtype = torch.float32) -> Any:
+    """One part of a model folder by its name: a network, ``tokenizer`` or ``scheduler``. Raises IntegrityError."""
+    if name == "tokenizer":
+        return _load_tokenizer(folder)
+    if name == "scheduler":
+        return _load_scheduler(folder)
+    return _load_network(folder, name, _NETWORKS[name], dtype)
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
