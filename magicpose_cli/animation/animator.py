@@ -160,7 +160,7 @@ def check_outputs(request: AnimationRequest) -> bool:
     if not check_place(request.output, request.existing):
         return False
     existing = "overwrite" if request.existing == "overwrite" else "refuse"
-    check_record_place(record_path(request.output), existing)
+    check_record_place(request.output, existing)
     if request.compare:
         check_place(compare_path(request.output), existing)
     return True

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from magicpose_cli.animation.animator import animate
+from magicpose_cli.animation.animator import animate, check_outputs
 from magicpose_cli.animation.models import choose_model, model_facts
 from magicpose_cli.animation.request import AnimationRequest, DemoRequest
 from magicpose_cli.animation.run_folder import check_place, sha256_of
@@ -52,9 +52,19 @@ def run_demo(request: DemoRequest, progress: Progress = SILENT) -> DemoResult:
     folder, overwrite = request.output, request.existing == "overwrite"
     names = ("demo_reference.png", "demo_driver.mp4", "demo_poses", "demo.mp4")
     reference, driver, poses, video = (folder / name for name in names)
-    for path in (reference, driver, video):
+    animation = AnimationRequest(
+        reference=reference,
+        poses=poses,
+        output=video,
+        model=request.model,
+        fit="none",
+        compare=True,
+        existing=request.existing,
+    )
+    for path in (reference, driver):
         check_place(path, request.existing)
     check_poses_output(poses, overwrite=overwrite)
+    check_outputs(animation)
     size = model_facts(choose_model(request.model).folder).native_size
 
     seed = _FIRST_SEED + 10 * request.seed % _SEEDS
@@ -65,15 +75,7 @@ def run_demo(request: DemoRequest, progress: Progress = SILENT) -> DemoResult:
     _write_driver(driver, dancer, dance, size, request.fps, overwrite)
     _write_exact_poses(poses, dancer, dance, size, request.fps, driver, overwrite)
     result = animate(
-        AnimationRequest(
-            reference=reference,
-            poses=poses,
-            output=video,
-            model=request.model,
-            fit="none",
-            compare=True,
-            existing=request.existing,
-        ),
+        animation,
         progress,
         truth=[render(person, pose, size).image for pose in dance],
     )

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -17,15 +16,16 @@ from magicpose_cli.animation.versions import package_version
 from magicpose_cli.conditions.draw import draw_track
 from magicpose_cli.conditions.overlay import draw_overlay
 from magicpose_cli.core.clip import Clip
+from magicpose_cli.core.errors import OutputError
 from magicpose_cli.core.paths import poses_root
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.pose.clip_info import CLIP_FILE
 from magicpose_cli.pose.detector import DEFAULT, PARTS, PersonPose, make_detector
-from magicpose_cli.pose.openpose_json import ClipInfo, check_poses_output, write_poses
+from magicpose_cli.pose.openpose_json import POSE_FOLDER_FILES, ClipInfo, check_poses_output, write_poses
 from magicpose_cli.pose.report import report
 from magicpose_cli.pose.track import check_person, extract_track
-from magicpose_cli.pose.whole_folder import whole_folder
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.source import check_file
@@ -36,7 +36,6 @@ PREVIEW_FILE = "preview.mp4"
 MAPS_SIZE = 512  # pixels on the shorter side
 PREVIEW_SIZE = 540
 _CHUNK = 16  # pose maps drawn at a time
-_ANYTHING = re.compile(".*")  # what may be replaced is check_poses_output's word
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,7 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
         sound=clip.sound,
         source_path=request.driving.absolute(),
     )
-    check_poses_output(request.output, overwrite=overwrite)
-    with whole_folder(request.output, _ANYTHING, overwrite=overwrite) as folder:
+    with whole_folder(request.output, ours=POSE_FOLDER_FILES, overwrite=overwrite) as folder:
         write_poses(folder, track, info, overwrite=True)
         if request.maps:
             _write_maps(folder / MAPS_FOLDER, track, info, progress)
@@ -118,10 +116,15 @@ def cached_extraction(request: ExtractionRequest, progress: Progress = SILENT) -
         progress.note(f"the poses of {request.driving.name} were found in an earlier run: {folder}")
         return folder
     progress.note(f"{request.driving.name} is a driving video: its poses are extracted first, and kept for next time")
-    result = extract(replace(request, output=folder, maps=False, preview=False, existing="refuse"), progress)
+    try:
+        result = extract(replace(request, output=folder, maps=False, preview=False, existing="refuse"), progress)
+    except OutputError:
+        if is_extracted(folder):  # another run with this driving video was done first
+            return folder
+        raise
     for sentence in result.sentences:
         progress.note(sentence)
-    return result.folder
+    return folder
 
 
 def cache_folder(request: ExtractionRequest) -> Path:

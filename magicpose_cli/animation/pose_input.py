@@ -101,7 +101,16 @@ def _from_poses(request: AnimationRequest) -> PoseInput:
     indices, fps = picked_frames(len(track), track.fps, request)
     sound, notes = _sound_of(folder.info, request, len(indices) / fps)
     picked = replace(_taken(track, indices), fps=fps)
-    return PoseInput("", request.poses, fps, track=picked, sound=sound, notes=(*folder.notes, *notes))
+    notes = (*folder.notes, *_rate_note("poses", folder.info, track.fps, request), *notes)
+    return PoseInput("", request.poses, fps, track=picked, sound=sound, notes=notes)
+
+
+def _rate_note(what: str, info: ClipInfo | None, rate: Fraction, request: AnimationRequest) -> tuple[str, ...]:
+    """A sentence where neither the folder nor the user says how fast it goes."""
+    if info is not None or request.fps:
+        return ()
+    said = f"nothing says the frame rate of these {what}: {rate} frames a second are taken; --fps gives another"
+    return (said,)
 
 
 def _sound_of(
@@ -137,9 +146,7 @@ def _from_pose_maps(request: AnimationRequest) -> PoseInput:
     clip_file = request.poses / CLIP_FILE
     info = read_clip_info(clip_file) if clip_file.is_file() else None
     rate = info.fps if info is not None else parse_fps(request.fps) if request.fps else DEFAULT_RATE
-    notes = source.notes
-    if info is None and not request.fps:
-        notes += (f"a folder of images names no frame rate: {rate} frames a second are taken; --fps gives another",)
+    notes = source.notes + _rate_note("images", info, rate, request)
     indices, fps = picked_frames(source.frame_count, rate, request)
     sound, about_sound = _sound_of(info, request, len(indices) / fps)
     maps = _picked_maps(source, indices)

@@ -38,15 +38,20 @@ def check_place(output: Path, existing: str) -> bool:
     return True
 
 
-def check_record_place(path: Path, existing: str) -> None:
-    """As ``check_place``, but a record of ours may always give way: it is of no use without its video."""
+def check_record_place(output: Path, existing: str) -> None:
+    """As ``check_place``, for the record of ``output``. An earlier record of an output of this name gives way.
+
+    That of ``out.gif`` does not give way to that of ``out.mp4``: its video would lose what made it.
+    """
+    path = record_path(output)
     if existing != "overwrite" and path.is_file():
         try:
-            read_record(path)
+            recorded, _ = read_record(path)
         except InputError:
             pass  # somebody's own file
         else:
-            existing = "overwrite"
+            if recorded.output.name == output.name:  # the folder may have moved since
+                existing = "overwrite"
     check_writable(path, overwrite=existing == "overwrite")
 
 

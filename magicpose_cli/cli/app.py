@@ -1,6 +1,5 @@
 """The command line's one boundary: arguments in, an exit code out, and every error a sentence."""
 
-import errno
 import os
 import signal
 import sys
@@ -31,6 +30,7 @@ from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.exit_codes import BUG, DONE, exit_code
 from magicpose_cli.cli.options import Session, with_console
 from magicpose_cli.core import errors
+from magicpose_cli.core.disk import is_disk_full
 from magicpose_cli.core.opencv_guard import explain_opencv
 from magicpose_cli.core.paths import cache_root
 
@@ -167,8 +167,8 @@ def as_known_error(error: BaseException) -> errors.MagicPoseError | None:
             f"out of memory: {str(error).splitlines()[0] if str(error) else 'an allocation failed'}",
             "use a smaller --size, or --offload where a GPU is too small",
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = f" at {error.filename}" if error.filename else ""
+    if is_disk_full(error):
+        where = f" at {error.filename}" if getattr(error, "filename", None) else ""
         return errors.DiskFullError(f"the disk is full{where}", "free some space and run the same command again")
     return None
 

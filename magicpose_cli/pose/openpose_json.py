@@ -17,13 +17,13 @@ import numpy as np
 
 from magicpose_cli.core.errors import InputError
 from magicpose_cli.core.pose_track import PoseTrack
+from magicpose_cli.core.whole_folder import check_folder_place, whole_folder
 from magicpose_cli.pose.clip_info import CLIP_FILE, ClipInfo, read_clip_info
 from magicpose_cli.pose.detector import PARTS, PersonPose
 from magicpose_cli.pose.frame_files import KEYPOINTS_END, frame_files
 from magicpose_cli.pose.openpose_people import FrameError, canvas_of, frame_of, people_of
 from magicpose_cli.pose.report import ranges_of, ranges_text
 from magicpose_cli.pose.strict_json import read_json
-from magicpose_cli.pose.whole_folder import check_output_folder, whole_folder
 
 __all__ = ["ClipInfo", "PoseFolder", "check_poses_output", "read_poses", "write_poses"]
 
@@ -32,7 +32,9 @@ _MOST_FRAME_BYTES = 16_000_000
 _MOST_LIST_BYTES = 256_000_000
 
 # What an extract folder may hold: a folder of these alone may be replaced.
-_OURS = re.compile(rf"[0-9]+{re.escape(KEYPOINTS_END)}|{re.escape(CLIP_FILE)}|maps|preview\.mp4|\.DS_Store")
+POSE_FOLDER_FILES = re.compile(
+    rf"[0-9]+{re.escape(KEYPOINTS_END)}|preview\.mp4|maps|maps/[0-9]+\.png|(maps/)?({re.escape(CLIP_FILE)}|\.DS_Store)"
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class PoseFolder:
 
 def check_poses_output(folder: Path, *, overwrite: bool = False) -> None:
     """Raise OutputError where ``write_poses`` would refuse: call it before the frames are decoded."""
-    check_output_folder(Path(folder), _OURS, overwrite=overwrite)
+    check_folder_place(Path(folder), ours=POSE_FOLDER_FILES, overwrite=overwrite)
 
 
 def write_poses(folder: Path, track: PoseTrack, info: ClipInfo, overwrite: bool = False) -> None:
@@ -57,7 +59,7 @@ def write_poses(folder: Path, track: PoseTrack, info: ClipInfo, overwrite: bool 
     """
     if (info.width, info.height, info.fps, info.frame_count) != (track.width, track.height, track.fps, len(track)):
         raise ValueError("the clip's size, rate or frame count are not the track's")
-    with whole_folder(Path(folder), _OURS, overwrite=overwrite) as new:
+    with whole_folder(Path(folder), ours=POSE_FOLDER_FILES, overwrite=overwrite) as new:
         for index in range(len(track)):
             pose = PersonPose(**{part: getattr(track, part)[index] for part in PARTS})
             _write_json(new / f"{index:06d}{KEYPOINTS_END}", frame_of(pose, track.width, track.height))

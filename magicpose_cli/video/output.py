@@ -1,6 +1,5 @@
 """An output appears whole or not at all: a temporary file beside it, synced, then renamed."""
 
-import errno
 import os
 import secrets
 import stat
@@ -10,9 +9,8 @@ from pathlib import Path
 
 import av.error
 
+from magicpose_cli.core.disk import is_disk_full, sync
 from magicpose_cli.core.errors import DiskFullError, OutputError
-
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def check_writable(path: Path, overwrite: bool = False) -> Path:
@@ -66,7 +64,7 @@ def whole_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
             os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         yield temporary
         with told_plainly(path):
-            _sync(temporary)
+            sync(temporary)
             _publish(temporary, target, overwrite)
     finally:
         temporary.unlink(missing_ok=True)
@@ -87,25 +85,12 @@ def told_plainly(path: Path) -> Iterator[None]:
         ) from error
 
 
-def is_disk_full(error: BaseException) -> bool:
-    return getattr(error, "errno", None) in _DISK_FULL
-
-
-def _sync(path: Path, flags: int = os.O_RDWR) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
     if overwrite:
         os.replace(temporary, target)
     else:
         _rename_without_replacing(temporary, target)
-    if os.name == "posix":
-        _sync(target.parent, os.O_RDONLY)
+    sync(target.parent)
 
 
 def _rename_without_replacing(temporary: Path, target: Path) -> None:

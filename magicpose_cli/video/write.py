@@ -13,12 +13,13 @@ import av
 import numpy as np
 
 from magicpose_cli.core.clip import SoundSource
+from magicpose_cli.core.disk import is_disk_full
 from magicpose_cli.core.errors import InputError, OutputError, UsageError
 from magicpose_cli.core.progress import SILENT, Advance, Progress
 from magicpose_cli.video.audio import join, may_copy
 from magicpose_cli.video.colour import to_yuv420
 from magicpose_cli.video.images import ANIMATED_SUFFIXES, animation_timing, write_animation
-from magicpose_cli.video.output import check_writable, is_disk_full, told_plainly, whole_output
+from magicpose_cli.video.output import check_writable, told_plainly, whole_output
 
 __all__ = ["VideoReport", "check_writable", "write_video"]
 

@@ -6,7 +6,6 @@ Files that are there already are used without asking anybody.
 """
 
 import contextlib
-import errno
 import hashlib
 import os
 import shutil
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from magicpose_cli import __version__
+from magicpose_cli.core.disk import is_disk_full
 from magicpose_cli.core.errors import (
     AccessError,
     DiskFullError,
@@ -159,7 +159,7 @@ def _fetch(weight: Weight, path: Path, progress: Progress) -> None:
         os.replace(part, path)
         store.mark_verified(path, found)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise DiskFullError(f"the disk of {path.parent} is full", "free some space, then run it again") from error
         raise OutputError(f"cannot write {path}: {error.strerror}", "check the folder and its rights") from error
     finally:

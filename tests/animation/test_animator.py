@@ -12,7 +12,7 @@ import pytest
 from magicpose_cli.animation.animator import animate
 from magicpose_cli.animation.demo import run_demo
 from magicpose_cli.animation.estimate import plan_run
-from magicpose_cli.animation.extraction import extract
+from magicpose_cli.animation.extraction import cached_extraction, extract, is_extracted
 from magicpose_cli.animation.inputs import preview
 from magicpose_cli.animation.request import AnimationRequest, DemoRequest, ExtractionRequest, PreviewRequest
 from magicpose_cli.animation.run_folder import read_record
@@ -158,12 +158,37 @@ def test_extraction_writes_poses_maps_and_preview(media, tmp_path: Path) -> None
     assert len(os.listdir(tmp_path / "poses")) == 6
 
 
+def test_two_runs_may_extract_one_driving_video_at_once(media) -> None:
+    pytest.importorskip("mediapipe", exc_type=ImportError)
+    request = ExtractionRequest(media.driver, end=0.2)
+
+    class Slow(Listener):
+        """Another run begins and ends while this one looks at its first frame."""
+
+        def stage(self, name, total, unit="frame"):
+            self.other = cached_extraction(request)
+            return super().stage(name, total, unit)
+
+    slow = Slow()
+    folder = cached_extraction(request, slow)
+    assert slow.other == folder and is_extracted(folder)
+
+
 def test_a_video_without_a_person_leaves_nothing(tmp_path: Path) -> None:
     pytest.importorskip("mediapipe", exc_type=ImportError)
     write_image(tmp_path / "grey" / "0.png", np.full((96, 96, 3), 128, np.uint8))
     with pytest.raises(NoPersonError):
         extract(ExtractionRequest(tmp_path / "grey", tmp_path / "poses"))
     assert os.listdir(tmp_path) == ["grey"]
+
+
+@pytest.mark.parametrize("name", ["demo_reference.png", "demo_poses/mine", "demo_compare.mp4", "demo.json"])
+def test_the_demo_writes_nothing_where_one_of_its_outputs_exists(tiny_model: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(OutputError):
+        run_demo(DemoRequest(tmp_path, model=str(tiny_model), frames=2))
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [tmp_path / name]
 
 
 def test_the_demo(tiny_model: Path, tmp_path: Path) -> None:

@@ -77,6 +77,17 @@ def test_sound_that_is_gone_is_told(media, request_of, tmp_path: Path) -> None:
     assert open_pose_input(request_of(poses, audio="none")).notes == ()
 
 
+def test_a_rate_that_nobody_gave_is_told(media, request_of, tmp_path: Path) -> None:
+    poses = tmp_path / "poses"
+    shutil.copytree(media.poses, poses)
+    (poses / "clip.json").unlink()
+    for folder in (poses, media.maps):
+        found = open_pose_input(request_of(folder))
+        assert found.fps == 25
+        assert any("25 frames a second" in note for note in found.notes)
+        assert not any("a second" in note for note in open_pose_input(request_of(folder, fps="10")).notes)
+
+
 def test_pose_maps_with_a_clip_file_keep_rate_and_sound(media, request_of, tmp_path: Path) -> None:
     assert open_pose_input(request_of(media.maps)).fps == 25
     maps = tmp_path / "maps"

@@ -58,13 +58,16 @@ def test_an_output_is_replaced_only_when_asked(tmp_path: Path) -> None:
     assert output.read_bytes() == b"old"
 
 
-def test_a_record_of_ours_may_give_way_and_no_other_file(tmp_path: Path, request_here: AnimationRequest) -> None:
+def test_a_record_gives_way_to_one_of_the_same_output_alone(tmp_path: Path, request_here: AnimationRequest) -> None:
     place = record_path(request_here.output)
     write_record(place, {"request": request_here.to_json()})
-    check_record_place(place, "refuse")
+    check_record_place(request_here.output, "refuse")
+    with pytest.raises(OutputError, match="exists"):
+        check_record_place(request_here.output.with_suffix(".gif"), "refuse")
+    check_record_place(request_here.output.with_suffix(".gif"), "overwrite")
     place.write_text(json.dumps({"my": "notes"}))
     with pytest.raises(OutputError, match="exists"):
-        check_record_place(place, "refuse")
+        check_record_place(request_here.output, "refuse")
 
 
 def test_names_beside_the_video() -> None:

@@ -177,17 +177,38 @@ def test_checkpoint_to_start_training_from(released, configs, tokenizer_folder, 
     assert "trained" in converted.notes[0]
 
 
-def test_existing_output_stays_unless_told(released, configs, tokenizer_folder, tmp_path):
+def test_an_existing_model_stays_unless_told(released, configs, tokenizer_folder, tmp_path):
     out = tmp_path / "model"
-    out.mkdir()
-    (out / "mine.txt").write_text("keep")
     arguments = {"tokenizer": tokenizer_folder, "configs": configs}
+    convert_magicpose(released, out, **arguments, dtype="float32")
     with pytest.raises(OutputError, match="exists"):
         convert_magicpose(released, out, **arguments)
-    assert (out / "mine.txt").read_text() == "keep"
+    assert _dtypes(out) == {torch.float32}
     convert_magicpose(released, out, **arguments, overwrite=True)
-    assert (out / "model_index.json").is_file() and not (out / "mine.txt").exists()
+    assert _dtypes(out) == {torch.float16}
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("mine", ["mine.txt", "unet/notes.md", "photos/me.png"])
+def test_a_folder_that_holds_other_things_is_never_replaced(released, configs, tokenizer_folder, tmp_path, mine):
+    file = tmp_path / "model" / mine
+    file.parent.mkdir(parents=True)
+    file.write_text("keep")
+    with pytest.raises(OutputError, match="holds other things"):
+        convert_magicpose(released, tmp_path / "model", tokenizer=tokenizer_folder, configs=configs, overwrite=True)
+    assert file.read_text() == "keep"
+
+
+def test_one_module_replaces_one_module_alone(converted, configs, tmp_path):
+    given = converted.folder / "pose_controlnet" / "diffusion_pytorch_model.safetensors"
+    for _ in range(2):
+        convert_controlnet(given, tmp_path / "control", config=configs.controlnet, overwrite=True)
+    with pytest.raises(OutputError, match="holds other things"):
+        convert_controlnet(given, converted.folder, config=configs.controlnet, overwrite=True)
+
+
+def _dtypes(folder):
+    return {values.dtype for file in folder.rglob("*.safetensors") for values in load_file(file).values()}
 
 
 def test_tokenizer_folder_must_hold_both_files(released, configs, tmp_path):

@@ -176,14 +176,16 @@ def test_an_empty_folder_and_the_end_of_a_link_are_filled(tmp_path):
     assert_same(read_poses(tmp_path / "real").track, track)
 
 
-def test_a_folder_with_other_things_is_never_replaced(folder):
+@pytest.mark.parametrize("name", ["thesis.odt", "maps/thesis.odt"])
+def test_a_folder_with_other_things_is_never_replaced(folder, name):
     track = random_track(1)
-    (folder / "thesis.odt").write_text("years of work")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("years of work")
     for overwrite in (False, True):
         with pytest.raises(OutputError):
             write_poses(folder, track, info_of(track), overwrite=overwrite)
-    assert (folder / "thesis.odt").read_text() == "years of work"
-    assert os.listdir(folder) == ["thesis.odt"]
+    assert (folder / name).read_text() == "years of work"
+    assert os.listdir(folder) == [name.split("/")[0]]
 
 
 def test_maps_and_preview_of_an_earlier_extract_may_go(folder):

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from magicpose_cli.core.errors import DiskFullError, IntegrityError, OutputError, UsageError
+from magicpose_cli.core.errors import DiskFullError, IntegrityError, UsageError
 from magicpose_cli.core.progress import Advance, Progress
+from magicpose_cli.core.whole_folder import whole_folder
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32, "bfloat16": torch.bfloat16}
 _SPARE_BYTES = 64 << 20
+
+# What a folder with one module, and a model folder, may hold: a folder of these alone may be replaced.
+MODULE_FILES = re.compile(r"config\.json|(diffusion_pytorch_)?model\.safetensors|\.DS_Store")
+_PARTS = "unet|appearance_unet|pose_controlnet|motion_adapter|vae|text_encoder|tokenizer|scheduler"
+MODEL_FILES = re.compile(
+    rf"(model_index|stage)\.json|({_PARTS})(/[^/]+\.(json|txt|safetensors))?|(({_PARTS})/)?\.DS_Store"
+)
 
 
 @dataclass(frozen=True)
@@ -96,42 +102,24 @@ def write_alone(component: Component, out: Path, dtype: str, overwrite: bool, pr
     target = to_dtype(dtype)
     check(component)
     size, tensors = component.value_count * target.itemsize, len(component.sources)
-    with new_folder(out, size, overwrite) as scratch, progress.stage("convert", tensors, "tensor") as advance:
-        write(component, scratch, target, advance)
+    check_space(out, size)
+    with (
+        whole_folder(out, ours=MODULE_FILES, overwrite=overwrite) as fresh,
+        progress.stage("convert", tensors, "tensor") as advance,
+    ):
+        write(component, fresh, target, advance)
     return out
 
 
-@contextmanager
-def new_folder(out: Path, bytes_needed: int, overwrite: bool) -> Iterator[Path]:
-    """A scratch folder beside ``out`` that takes its place when all went well, and vanishes when not."""
-    if out.exists() and not overwrite and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"{out} exists", "give another folder, or add --overwrite")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(out.parent).free
-        if free < bytes_needed + _SPARE_BYTES:
-            raise DiskFullError(
-                f"{out.parent} has {free / 1e9:.1f} GB free, the converted model needs {bytes_needed / 1e9:.1f} GB",
-                "free some space, or give a folder on another disk",
-            )
-        scratch = Path(tempfile.mkdtemp(prefix=".convert-", dir=out.parent))
-    except OSError as error:
-        raise OutputError(f"cannot write in {out.parent}: {error.strerror}", "give another folder") from error
-    try:
-        yield scratch
-        os.chmod(scratch, 0o755)
-        old = scratch.with_name(scratch.name + "-old")
-        if out.exists():
-            os.replace(out, old)
-        os.replace(scratch, out)
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {out}: {error.strerror or error}", "check space and rights there") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+def check_space(out: Path, bytes_needed: int) -> None:
+    """Raise DiskFullError where the disk under ``out`` has no room for so many bytes."""
+    there = next(folder for folder in out.absolute().parents if folder.is_dir())
+    free = shutil.disk_usage(there).free
+    if free < bytes_needed + _SPARE_BYTES:
+        raise DiskFullError(
+            f"{there} has {free / 1e9:.1f} GB free, the converted model needs {bytes_needed / 1e9:.1f} GB",
+            "free some space, or give a folder on another disk",
+        )
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:

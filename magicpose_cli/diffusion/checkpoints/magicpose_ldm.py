@@ -16,12 +16,14 @@ import torch
 
 from magicpose_cli.core.errors import InputError, IntegrityError
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.diffusion.checkpoints.animatediff import motion_component
 from magicpose_cli.diffusion.checkpoints.components import (
+    MODEL_FILES,
     Component,
     Source,
     check,
-    new_folder,
+    check_space,
     to_dtype,
     write,
     write_json,
@@ -105,7 +107,11 @@ def convert_magicpose(
 
     size = sum(component.value_count for component in components) * target.itemsize
     total = sum(len(component.sources) for component in components)
-    with new_folder(out, size, overwrite) as folder, progress.stage("convert", total, "tensor") as advance:
+    check_space(out, size)
+    with (
+        whole_folder(out, ours=MODEL_FILES, overwrite=overwrite) as folder,
+        progress.stage("convert", total, "tensor") as advance,
+    ):
         for component in components:
             write(component, folder / component.folder, target, advance)
         _write_tokenizer(folder / "tokenizer", *tokenizer_files)
