@@ -6,9 +6,7 @@ A model folder has diffusers' pipeline layout; a stage loads what the stage befo
 from __future__ import annotations
 
 import copy
-import json
-import os
-import shutil
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +14,7 @@ from pathlib import Path
 import torch
 
 from magicpose_cli.core.errors import InputError
+from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.diffusion.load import load_part
 from magicpose_cli.diffusion.motion import with_motion
 from magicpose_cli.diffusion.stock import (
@@ -39,6 +38,7 @@ _PARTS = (
     "tokenizer",
     "scheduler",
 )
+_OURS = re.compile(rf"model_index\.json|({'|'.join(_PARTS)})(/[\w.-]+\.(json|safetensors|txt))?")
 
 
 @dataclass
@@ -98,25 +98,21 @@ def load_modules(folder: Path) -> Modules:
 
 
 def save_modules(modules: Modules, folder: Path, config: dict[str, object], dtype: torch.dtype) -> None:
-    """Write a model folder beside its place and swap it in. A complete one is a ``MagicPosePipeline``.
+    """Write a model folder, whole or not at all. A complete one is a ``MagicPosePipeline``.
 
     ``config`` holds the pipeline's own settings (default_steps, default_guidance, native_size, …).
     """
     parts = {name: getattr(modules, name) for name in _PARTS}
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    if all(part is not None for name, part in parts.items() if name != "motion_adapter"):
-        from magicpose_cli.diffusion.pipeline import MagicPosePipeline
+    with whole_folder(folder, ours=_OURS, overwrite=True) as fresh:
+        if all(part is not None for name, part in parts.items() if name != "motion_adapter"):
+            from magicpose_cli.diffusion.pipeline import MagicPosePipeline
 
-        pipeline = MagicPosePipeline(**_in_dtype(parts, dtype), **config)
-        pipeline.save_pretrained(fresh, safe_serialization=True)
-    else:
-        for name, part in _in_dtype(parts, dtype).items():
-            if part is not None:
-                part.save_pretrained(fresh / name)
-        (fresh / "stage.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(fresh, folder)
+            pipeline = MagicPosePipeline(**_in_dtype(parts, dtype), **config)
+            pipeline.save_pretrained(fresh, safe_serialization=True)
+        else:
+            for name, part in _in_dtype(parts, dtype).items():
+                if part is not None:
+                    part.save_pretrained(fresh / name)
 
 
 def _in_dtype(parts: dict[str, object], dtype: torch.dtype) -> dict[str, object]:
