@@ -6,7 +6,6 @@ header that says which run it belongs to.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from accelerate import PartialState
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from magicpose_cli.core.disk import is_disk_full, sync
 from magicpose_cli.core.errors import DiskFullError, IntegrityError, OutputError, UsageError
 from magicpose_cli.diffusion.stock import EMAModel
 from magicpose_cli.training.modules import Modules
@@ -64,8 +64,7 @@ def save_run(run: Run, folder: Path) -> None:
         try:
             contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
             save_file(contiguous, fresh, {"run": json.dumps(header)})
-            with fresh.open("rb") as file:
-                os.fsync(file.fileno())
+            sync(fresh)
             os.replace(fresh, folder / STATE_FILE)
         finally:
             fresh.unlink(missing_ok=True)
@@ -111,11 +110,10 @@ def _identity(run: Run) -> dict[str, Any]:
 
 @contextmanager
 def told_plainly(folder: Path) -> Iterator[None]:
-    """safetensors tells of the system's errors in words of its own: the number is in its text."""
+    """What the disk or safetensors say, in words of ours."""
     try:
         yield
     except (OSError, SafetensorError) as error:
-        full = (errno.ENOSPC, errno.EDQUOT)
-        if getattr(error, "errno", None) in full or any(f"(os error {number})" in str(error) for number in full):
+        if is_disk_full(error):
             raise DiskFullError(f"the disk is full: the state of the run in {folder} was not kept") from error
         raise OutputError(f"the state of the run in {folder} cannot be kept: {error}") from error
