@@ -12,12 +12,13 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageOps
 
-from magicpose_cli.diffusion import MagicPosePipeline, make_scheduler
+from magicpose_cli.diffusion import load_pipeline, make_scheduler
 
-model, reference_file, maps_folder, out = sys.argv[1:5]
+if len(sys.argv) != 5:
+    sys.exit(__doc__)
+model, reference_file, maps_folder, out = sys.argv[1:]
 on_gpu = torch.cuda.is_available()
-pipeline = MagicPosePipeline.from_pretrained(model, torch_dtype=torch.float16 if on_gpu else torch.float32)
-pipeline.to("cuda" if on_gpu else "cpu")
+pipeline = load_pipeline(model, device="cuda" if on_gpu else "cpu", dtype=torch.float16 if on_gpu else torch.float32)
 pipeline.scheduler = make_scheduler("unipc", pipeline.scheduler)  # DDIM, as published, is what the folder holds
 
 side = pipeline.config.native_size

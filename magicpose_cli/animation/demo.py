@@ -128,7 +128,7 @@ def _write_exact_poses(
         driver_sha256=sha256_of(driver),
         detector="figures",
         detector_version="exact",
-        sound=open_clip(driver).sound,
+        sound=open_clip(driver.absolute()).sound,
         source_path=driver.absolute(),
     )
     write_poses(folder, track, info, overwrite=overwrite)

@@ -14,6 +14,7 @@ from magicpose_cli.animation.animator import check_outputs, fill_defaults
 from magicpose_cli.animation.models import choose_model, model_facts
 from magicpose_cli.animation.pose_input import kind_of, open_pose_input
 from magicpose_cli.animation.request import AnimationRequest, check_request, parse_fps, parse_size
+from magicpose_cli.animation.sound import choose_sound
 from magicpose_cli.conditions.framing import choose_canvas, fit_framing, unframed_size
 from magicpose_cli.core.device import choose_device, choose_dtype
 from magicpose_cli.core.errors import IntegrityError
@@ -25,6 +26,7 @@ _SECONDS_A_LAYER = 40e-6  # to start it, however small it is
 _FINDING_POSES = 0.06  # seconds a frame
 _BYTES_A_PIXEL = 0.12  # H.264 at our quality, from results
 _LIVE_LAYERS = 60  # of the widest latents, held at a time
+_LIBRARIES = 700_000_000  # bytes that torch and the other libraries take in the machine's memory
 _POSITIONS = {"cpu": 8 * 32 * 32}
 _POSITIONS_ON_A_GPU = 8 * 64 * 64
 
@@ -59,6 +61,7 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
     reference = read_image(request.reference)
     kind = kind_of(request.poses)
     frames, fps, finding = _length(request, kind, progress)
+    choose_sound(request.audio, None)  # a wrong file is told now
     size = parse_size(request.size) if request.size else facts.native_size
     canvas = choose_canvas(reference.shape[1], reference.shape[0], size)
     width, height = unframed_size(fit_framing(reference.shape[1], reference.shape[0], *canvas))
@@ -158,7 +161,8 @@ def _network_cost(folder: Path, canvas: tuple[int, int], device: torch.device, d
     weights = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
     weights = weights * dtype.itemsize // _stored_bytes(folder)
     working = rows * width * height * configs["unet"]["block_out_channels"][0] * dtype.itemsize * _LIVE_LAYERS
-    return _Cost(seconds["unet"], seconds["controlnet"], seconds["vae"], weights + working)
+    libraries = _LIBRARIES if device.type == "cpu" else 0
+    return _Cost(seconds["unet"], seconds["controlnet"], seconds["vae"], weights + working + libraries)
 
 
 @contextmanager

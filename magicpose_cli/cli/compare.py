@@ -19,7 +19,7 @@ EXAMPLES = (
 def compare(
     console: Console,
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="Videos, GIFs, folders of frames, and images (held still).")
+        list[Path], typer.Argument(metavar="INPUT", help="Videos, GIFs, folders of frames, and images (held still).")
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The video: .mp4, .mov, .mkv, .gif or .webp.")

@@ -66,12 +66,13 @@ class _Stage:
     unit: str
     started: float
     done: int = 0
+    before: int = 0  # of ``done``, what an earlier process did
     detail: str = ""
     said_at: float = field(default=0.0)
 
     def rate(self, now: float) -> float:
         elapsed = now - self.started
-        return self.done / elapsed if elapsed > 0 else 0.0
+        return (self.done - self.before) / elapsed if elapsed > 0 else 0.0
 
     def line(self, now: float, width: int | None = None, ascii_only: bool = False) -> str:
         """What is done of what, rate and time left; the least important parts go first where ``width`` is small."""
@@ -112,9 +113,10 @@ class _Stage:
 
     def closing(self, now: float) -> str:
         spent = duration(now - self.started)
-        if not self.done:
+        now_done = self.done - self.before
+        if not now_done:
             return f"{self.title}: {spent}"
-        return f"{self.title}: {amount(self.done, self.unit)} in {spent}"
+        return f"{self.title}: {amount(now_done, self.unit)} in {spent}"
 
 
 class Console:
@@ -196,7 +198,7 @@ class Console:
         """The command's answer as data: printed, once, with ``--json``."""
         if self.as_json and not self.emitted:
             self.emitted = True
-            _print_out(json.dumps(result or {}, indent=2, default=str))
+            _print_out(json.dumps(result or {}, indent=2, default=str, allow_nan=False))
 
     # ---- progress -----------------------------------------------------------------------------------------------
 
@@ -205,13 +207,13 @@ class Console:
         self._planned_stages = self._started_stages + stages
 
     @contextmanager
-    def stage(self, name: str, total: int | None, unit: str = "frame") -> Iterator[Callable[..., None]]:
-        """Long work of ``total`` units; yields ``advance(steps=1, detail="")``."""
+    def stage(self, name: str, total: int | None, unit: str = "frame", done: int = 0) -> Iterator[Callable[..., None]]:
+        """Long work of ``total`` units, of which ``done`` were done before; yields ``advance(steps=1, detail="")``."""
         now = self._clock()
         self._started_stages += 1
         numbered = self._started_stages <= self._planned_stages
         title = f"[{self._started_stages}/{self._planned_stages}] {name}" if numbered else name
-        stage = _Stage(printable(title), total, unit, started=now, said_at=now)
+        stage = _Stage(printable(title), total, unit, started=now, done=done, before=done, said_at=now)
         live = not self.quiet and self._draws_live()
         if live:
             self._open_live(stage)

@@ -23,10 +23,10 @@ EXAMPLES = (
 def download(
     console: Console,
     names: Annotated[
-        list[str], typer.Argument(metavar="[NAME]...", help="What to fetch.  [default: all that animate needs]")
+        list[str], typer.Argument(metavar="NAME", help="What to fetch.  [default: all that animate needs]")
     ] = (),  # type: ignore[assignment]
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: sizes and licences are accepted.")] = False,
-    list_only: Annotated[bool, typer.Option("--list", help="List what there is, and what is on disk.")] = False,
+    list_only: Annotated[bool, typer.Option("--list", help="List weights and licences, and what is on disk.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Check the sha256 of what is on disk.")] = False,
     folder: Annotated[
         Path | None,
@@ -73,9 +73,10 @@ def _list(console: Console, folder: Path | None) -> dict[str, Any]:
 
     found = listing(folder)
     for weight, present in found:
-        mark = "on disk" if present else ""
-        console.say(f"{weight.name:20}  {amount(weight.bytes_about, 'byte'):>9}  {mark:7}  {weight.purpose}")
-        console.detail(f"  {weight.repo} {weight.file} at {weight.revision[:12]}; {weight.licence}")
+        mark = "on disk" if present else "not here"
+        console.say(f"{weight.name:20}  {amount(weight.bytes_about, 'byte'):>9}  {mark:8}  {weight.purpose}")
+        console.say(f"{'':20}  licence: {weight.licence}")
+        console.detail(f"  {weight.repo} {weight.file} at {weight.revision[:12]}")
     return {
         "weights": [
             {

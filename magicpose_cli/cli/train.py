@@ -1,5 +1,7 @@
 """``magicpose train``: one stage of training, as a recipe says."""
 
+import math
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +28,8 @@ def train(
 ) -> dict[str, Any]:
     """Train one stage of a model as its recipe says."""
     folder = out if out is not None else Path("runs") / recipe.stem
+    if os.environ.get("RANK", "0") != "0":  # of several processes (torchrun, accelerate launch) the first one speaks
+        console.quiet, console.as_json = True, False
     console.note(f"training {recipe} in {folder}")
     from magicpose_cli.core.device import choose_device
     from magicpose_cli.training.loop import run_recipe
@@ -33,4 +37,4 @@ def train(
     result = run_recipe(recipe, folder, resume=resume, device=str(choose_device(device)), progress=console)
     console.say(f"{result.steps} steps in {duration(result.seconds)}, loss {result.loss:.4f}")
     console.say(f"wrote {result.model}")
-    return asdict(result)
+    return {**asdict(result), "loss": result.loss if math.isfinite(result.loss) else None}

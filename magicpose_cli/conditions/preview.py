@@ -41,9 +41,10 @@ def draw_preview(
     shape = conditions.reference.shape if photo is None else photo.shape
     across = shape[1] / shape[0] + 2 * conditions.width / conditions.height  # of all panels together, at height 1
     height = max(1, min(_PANEL_HEIGHT, round((_MOST_WIDTH - 3 * _GAP) / across)))
+    size = f"{conditions.width}x{conditions.height}"
     panels = [
         (f"Reference with the pose of frame {numbers[fullest]}", _over_photo(conditions, photo, maps[fullest], height)),
-        (f"What the network sees: {conditions.width}x{conditions.height}", _canvas(conditions, maps[fullest], height)),
+        (f"What the network sees, drawn at {size}", _canvas(conditions, maps[fullest], height)),
     ]
     shown = [unframe(m, conditions.framing) for m in maps]
     width = max(_row_width(panels), _LEAST_WIDTH)

@@ -14,8 +14,13 @@ class Advance(Protocol):
 class Progress(Protocol):
     """What a room calls. ``cli/console.py`` draws it; ``SILENT`` drops it."""
 
-    def stage(self, name: str, total: int | None, unit: str = "frame") -> AbstractContextManager[Advance]:
-        """Work of ``total`` units (None: unknown), named for the user; yields the advance function."""
+    def stage(
+        self, name: str, total: int | None, unit: str = "frame", done: int = 0
+    ) -> AbstractContextManager[Advance]:
+        """Work of ``total`` units (None: unknown), named for the user; yields the advance function.
+
+        ``done`` units were done before; they count as done, not as fast.
+        """
         ...
 
     def note(self, message: str) -> None:
@@ -29,7 +34,7 @@ class Progress(Protocol):
 
 class _Silent:
     @contextmanager
-    def stage(self, name: str, total: int | None, unit: str = "frame") -> Iterator[Advance]:
+    def stage(self, name: str, total: int | None, unit: str = "frame", done: int = 0) -> Iterator[Advance]:
         yield lambda steps=1, detail="": None
 
     def note(self, message: str) -> None:

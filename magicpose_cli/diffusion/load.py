@@ -34,6 +34,7 @@ _NETWORKS: dict[str, Any] = {
     "pose_controlnet": ControlNetModel,
     "motion_adapter": MotionAdapter,
 }
+_OTHERS = ("tokenizer", "scheduler")
 _SETTINGS = ("default_steps", "default_guidance", "native_size")
 _AGAIN = "download or convert the model again, or give another folder"
 
@@ -48,12 +49,10 @@ def load_pipeline(
     """
     folder = Path(folder)
     index = _read_index(folder)
-    configs = read_configs(folder)
+    there = (*read_configs(folder), *_OTHERS)
     parts: dict[str, Any] = {
-        name: _load_network(folder, name, cls, dtype) if name in configs else None for name, cls in _NETWORKS.items()
+        name: load_part(folder, name, dtype) if name in there else None for name in (*_NETWORKS, *_OTHERS)
     }
-    parts["tokenizer"] = _load_tokenizer(folder)
-    parts["scheduler"] = _load_scheduler(folder)
     _check_fit(folder, parts)
     pipeline = MagicPosePipeline(**parts, **{name: index[name] for name in _SETTINGS if name in index})
     pipeline.set_progress_bar_config(disable=True)
@@ -66,18 +65,28 @@ def load_pipeline(
 
 
 def read_configs(folder: Path) -> dict[str, dict[str, Any]]:
-    """Each network's own settings; it has weights, too, but nothing is loaded. Raises as ``load_pipeline`` does."""
-    index = _read_index(folder)
-    configs = {}
-    for name in _NETWORKS:
-        if name == "motion_adapter" and not (index.get(name) or [None])[0]:
-            continue
-        if not (folder / name / "config.json").is_file():
-            raise IntegrityError(f"the model in {folder} has no {name}/config.json", _AGAIN)
-        if not any((folder / name).glob("*.safetensors")):
-            raise IntegrityError(f"the model in {folder} has no weights in {name}/ (*.safetensors)", _AGAIN)
-        configs[name] = _read_json(folder / name / "config.json")
-    return configs
+    """The settings of each network that the model has; nothing is loaded. Raises as ``load_pipeline`` does."""
+    has_motion = (_read_index(folder).get("motion_adapter") or [None])[0]
+    names = [name for name in _NETWORKS if name != "motion_adapter" or has_motion]
+    return {name: _read_config(folder, name) for name in names}
+
+
+def _read_config(folder: Path, name: str) -> dict[str, Any]:
+    """A network's settings; IntegrityError where they, or its weights, are not there."""
+    if not (folder / name / "config.json").is_file():
+        raise IntegrityError(f"the model in {folder} has no {name}/config.json", _AGAIN)
+    if not any((folder / name).glob("*.safetensors")):
+        raise IntegrityError(f"the model in {folder} has no weights in {name}/ (*.safetensors)", _AGAIN)
+    return _read_json(folder / name / "config.json")
+
+
+def load_part(folder: Path, name: str, dtype: torch.dtype = torch.float32) -> Any:
+    """One part of a model folder by its name: a network, ``tokenizer`` or ``scheduler``. Raises IntegrityError."""
+    if name == "tokenizer":
+        return _load_tokenizer(folder)
+    if name == "scheduler":
+        return _load_scheduler(folder)
+    return _load_network(folder, name, _NETWORKS[name], dtype)
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
@@ -107,6 +116,7 @@ def _read_json(file: Path) -> dict[str, Any]:
 
 def _load_network(folder: Path, name: str, cls: Any, dtype: torch.dtype) -> torch.nn.Module:
     part = folder / name
+    _read_config(folder, name)
     try:
         with _quiet():
             network, report = cls.from_pretrained(

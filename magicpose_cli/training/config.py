@@ -1,5 +1,6 @@
 """``Recipe``: everything a training run depends on, read strictly from a TOML file."""
 
+import math
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -8,36 +9,41 @@ from typing import Any
 from magicpose_cli.core.errors import InputError, UsageError
 
 
+def _number(default: float, low: float, high: float = math.inf) -> Any:
+    """A field whose value lies in [low, high]."""
+    return field(default=default, metadata={"range": (low, high)})
+
+
 @dataclass(frozen=True)
 class DataOptions:
     """Synthetic figures, rendered while training runs. Each group is one person before one background."""
 
-    size: int = 128  # pixels, square
-    targets_per_reference: int = 4  # one appearance pass serves them all
-    clip_fps: int = 0  # 0: each target has a pose of its own; else a group's targets are one dance at this rate
-    reuse: float = 3.0  # how often a rendered group is used, each time with other noise
-    window: int = 1024  # groups held in memory for reuse
-    workers: int = 1  # rendering processes; 0 renders between steps
+    size: int = _number(128, 16, 2048)  # pixels, square, a multiple of 8
+    targets_per_reference: int = _number(4, 1)  # one appearance pass serves them all
+    clip_fps: int = _number(0, 0, 240)  # 0: each target has a pose of its own; else they are one dance at this rate
+    reuse: float = _number(3.0, 0.01)  # how often a rendered group is used, each time with other noise
+    window: int = _number(1024, 1)  # groups held in memory for reuse
+    workers: int = _number(1, 0, 256)  # rendering processes; 0 renders between steps
 
 
 @dataclass(frozen=True)
 class OptimizerOptions:
     """AdamW with linear warm-up, then constant, then a linear fall to zero over the last part (``decay``)."""
 
-    learning_rate: float = 1e-5
-    warmup: int = 0  # steps
-    decay: float = 0.0  # share of the run at its end
-    weight_decay: float = 0.0
-    clip: float = 0.5  # largest gradient norm
+    learning_rate: float = _number(1e-5, 0)
+    warmup: int = _number(0, 0)  # steps
+    decay: float = _number(0.0, 0, 1)  # share of the run at its end
+    weight_decay: float = _number(0.0, 0)
+    clip: float = _number(0.5, 1e-9)  # largest gradient norm
 
 
 @dataclass(frozen=True)
 class NoiseOptions:
     """How the denoising stages draw their timesteps and weigh their loss."""
 
-    timestep_power: float = 1.0  # t = 1000 · u ** power: below 1 leans to high noise
-    drop: float = 0.0  # share of steps without bank and pose, to train an open unconditional branch
-    person_weight: float = 0.0  # extra weight of the loss where the person is
+    timestep_power: float = _number(1.0, 0.01)  # t = 1000 · u ** power: below 1 leans to high noise
+    drop: float = _number(0.0, 0, 1)  # share of steps without bank and pose, to train an open unconditional branch
+    person_weight: float = _number(0.0, 0)  # extra weight of the loss where the person is
 
 
 @dataclass(frozen=True)
@@ -48,38 +54,36 @@ class Recipe:
     stage: str
     start: str = ""
     trains: tuple[str, ...] = ()  # modules, or parts of them such as "vae.decoder"
-    seed: int = 0
-    steps: int = 10_000
-    batch: int = 16  # target images a step and process
+    seed: int = _number(0, 0, 2**31)
+    steps: int = _number(10_000, 1)
+    batch: int = _number(16, 1)  # target images a step and process
     precision: str = "float32"  # or bfloat16: autocast, weights stay float32
-    ema: float = 0.999
-    save_minutes: float = 5.0
-    picture_steps: int = 500
-    threads: int = 0  # CPU threads; 0 leaves torch's choice
+    ema: float = _number(0.999, 0, 0.999999)
+    save_minutes: float = _number(5.0, 0)
+    picture_steps: int = _number(500, 1)
+    threads: int = _number(0, 0)  # CPU threads; 0 leaves torch's choice
     data: DataOptions = field(default_factory=DataOptions)
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
     new: dict[str, dict[str, Any]] = field(default_factory=dict)  # diffusers configs of modules made anew
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch < 1:
-            raise UsageError(f"{self.path}: steps and batch must be at least 1")
         if self.precision not in ("float32", "bfloat16"):
             raise UsageError(f"{self.path}: precision is '{self.precision}'", "use float32 or bfloat16")
+        if self.data.size % 8:
+            raise UsageError(f"{self.path}: size {self.data.size} is not a multiple of 8")
         if self.batch % self.data.targets_per_reference:
             raise UsageError(
                 f"{self.path}: batch {self.batch} is not a multiple of targets_per_reference "
                 f"{self.data.targets_per_reference}"
             )
-        if not 0 <= self.ema < 1:
-            raise UsageError(f"{self.path}: ema {self.ema} is not in [0, 1)")
 
 
 _SECTIONS = {"data": DataOptions, "optimizer": OptimizerOptions, "noise": NoiseOptions}
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read a recipe. Raises InputError (unreadable, not TOML) or UsageError (an unknown or missing word)."""
+    """Read a recipe. Raises InputError (unreadable, not TOML) or UsageError (an unknown, missing or wrong entry)."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -88,18 +92,39 @@ def read_recipe(path: Path) -> Recipe:
         raise InputError(f"{path} is not a TOML file: {error}") from error
     if "stage" not in table:
         raise UsageError(f"{path} names no stage", 'add a line such as: stage = "vae"')
-    for name, options in _SECTIONS.items():
-        if name in table:
-            _refuse_unknown(path, f"[{name}]", table[name], options)
-            table[name] = options(**table[name])
-    _refuse_unknown(path, "the recipe", table, Recipe)
-    if "trains" in table:
-        table["trains"] = tuple(table["trains"])
-    return Recipe(path=path, **table)
+    sections = {
+        name: _checked(path, f"[{name}] ", table.pop(name), cls) for name, cls in _SECTIONS.items() if name in table
+    }
+    new = table.pop("new", {})
+    if not isinstance(new, dict) or not all(isinstance(config, dict) for config in new.values()):
+        raise UsageError(f"{path}: 'new' holds sections such as [new.unet]")
+    entries = _checked(path, "", table, Recipe)
+    options = {name: cls(**sections[name]) for name, cls in _SECTIONS.items() if name in sections}
+    return Recipe(path=path, new=new, **entries, **options)
 
 
-def _refuse_unknown(path: Path, where: str, table: dict[str, Any], options: type) -> None:
-    known = [f.name for f in fields(options) if f.name != "path"]
-    for name in table:
+def _checked(path: Path, where: str, table: Any, options: type) -> dict[str, Any]:
+    """The entries of one section, each of the right kind and in its range."""
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: {where.strip()} is a section, not a value")
+    known = {f.name: f for f in fields(options) if f.name not in ("path", "new", *_SECTIONS)}
+    checked = {}
+    for name, value in table.items():
         if name not in known:
-            raise UsageError(f"{path}: {where} has no entry '{name}'", f"it takes {', '.join(known)}")
+            raise UsageError(f"{path}: {where or 'the recipe '}has no entry '{name}'", f"it takes {', '.join(known)}")
+        kind = known[name].type
+        if kind is float and type(value) is int:
+            value = float(value)
+        if kind not in (int, float, str):
+            if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+                raise UsageError(f"{path}: {where}{name} is a list of names", f'write it as {name} = ["unet"]')
+            value = tuple(value)
+        elif type(value) is not kind:
+            meant = {int: "a whole number", float: "a number", str: "a text in quotes"}[kind]
+            raise UsageError(f"{path}: {where}{name} is {value!r}, not {meant}")
+        low, high = known[name].metadata.get("range", (-math.inf, math.inf))
+        if kind in (int, float) and not low <= value <= high:
+            within = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
+            raise UsageError(f"{path}: {where}{name} is {value}", f"use {within}")
+        checked[name] = value
+    return checked

@@ -1,6 +1,6 @@
 """The one training loop that every stage runs in.
 
-A run folder holds ``state.pt`` (everything a resume needs), ``log.csv`` (step, loss, learning rate, seconds),
+A run folder holds ``state.safetensors`` (everything a resume needs), ``log.csv`` (step, loss, learning rate, seconds),
 ``pictures/`` and ``model/`` (what the next stage starts from, in float16 with averaged weights).
 
 Several processes (``torchrun`` or ``accelerate launch``) each take their own figures and share one gradient, the mean.
@@ -10,24 +10,25 @@ The first of them alone writes.
 from __future__ import annotations
 
 import csv
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import reduce
 
-from magicpose_cli.core.errors import DiskFullError, InputError, IntegrityError, OutputError, UsageError
+from magicpose_cli.core.errors import InputError, IntegrityError, OutputError, UsageError
 from magicpose_cli.core.progress import SILENT, Progress
-from magicpose_cli.diffusion.stock import EMAModel
+from magicpose_cli.diffusion.stock import AutoencoderKL, EMAModel
 from magicpose_cli.training.config import Recipe, read_recipe
 from magicpose_cli.training.data.figures import FigureBatch, figure_loader
 from magicpose_cli.training.modules import Modules, load_modules, save_modules
 from magicpose_cli.training.pictures import write_grid
+from magicpose_cli.training.run import STATE_FILE, Run, restore_run, save_run
 from magicpose_cli.training.stages.registry import stage_of
 from magicpose_cli.training.stages.stage import Stage
 
@@ -45,49 +46,40 @@ class TrainingResult:
     seconds: float
 
 
-@dataclass
-class _Run:
-    """What changes while a run goes on."""
-
-    modules: Modules
-    trained: list[torch.nn.Parameter]
-    optimizer: torch.optim.Optimizer
-    average: EMAModel
-    team: PartialState
-    step: int = 0
-    seconds: float = 0.0
-
-
 def run_recipe(
     path: Path, folder: Path, *, resume: bool = False, device: str = "cpu", progress: Progress = SILENT
 ) -> TrainingResult:
     """Train one stage as its recipe says and export it to ``folder/model``.
 
-    ``resume`` goes on from ``folder/state.pt``; without it a folder that holds one is refused. Interrupted runs
-    (Ctrl-C included) keep their state. Raises UsageError, InputError, OutputError.
+    ``resume`` goes on from ``folder/state.safetensors``; without it a folder that holds anything is refused.
+    Interrupted runs (Ctrl-C included) keep their state. Raises UsageError, InputError, OutputError, IntegrityError.
     """
     recipe = read_recipe(path)
     stage = stage_of(recipe.stage)
-    state = folder / "state.pt"
-    if state.exists() and not resume:
+    kept = (folder / STATE_FILE).exists()
+    if kept and not resume:
         raise OutputError(f"{folder} already holds a run", "add --resume to go on with it, or choose another --out")
-    if resume and not state.exists():
+    if resume and not kept:
         raise InputError(f"{folder} holds no run to resume", "leave out --resume to start one")
-    folder.mkdir(parents=True, exist_ok=True)
+    if not kept and folder.exists() and any(folder.iterdir()):
+        raise OutputError(f"{folder} holds other files", "choose another --out")
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     torch.manual_seed(recipe.seed)
     team = PartialState(cpu=device == "cpu")
     run = _start(recipe, stage, team, team.device if team.num_processes > 1 else torch.device(device))
+    folder.mkdir(parents=True, exist_ok=True)
     if resume:
-        _restore(run, state)
+        restore_run(run, folder)
+        if team.is_main_process:
+            _shorten_log(folder, run.step)
     data = _data(recipe, stage, run)
     shown = _pictures_batch(recipe, stage, run)
-    loss = _train(recipe, stage, run, data, shown, folder, progress)
-    return TrainingResult(folder, folder / "model", run.step, loss, run.seconds)
+    _train(recipe, stage, run, data, shown, folder, progress)
+    return TrainingResult(folder, folder / "model", run.step, run.loss, run.seconds)
 
 
-def _start(recipe: Recipe, stage: Stage, team: PartialState, device: torch.device) -> _Run:
+def _start(recipe: Recipe, stage: Stage, team: PartialState, device: torch.device) -> Run:
     modules = load_modules(_start_folder(recipe)) if recipe.start else Modules()
     missing = [name for name in stage.needs if getattr(modules, name) is None]
     if missing:
@@ -98,22 +90,26 @@ def _start(recipe: Recipe, stage: Stage, team: PartialState, device: torch.devic
     try:
         stage.prepare(modules, recipe)
     except KeyError as error:
-        raise UsageError(f"{recipe.path}: the section [new.{error.args[0]}] is missing") from error
+        raise UsageError(f"{recipe.path}: the section [new.*] lacks {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{recipe.path}: the networks of [new.*] cannot be made: {error}") from error
     modules.to(device)
     chosen = recipe.trains or stage.default_trains
-    trained: list[torch.nn.Parameter] = []
+    trained: dict[str, torch.nn.Parameter] = {}
     for name, network in modules.networks():
         network.float()
         for path, parameter in network.named_parameters():
-            parameter.requires_grad_(f"{name}.{path}.".startswith(tuple(f"{choice}." for choice in chosen)))
-        trained += [parameter for parameter in network.parameters() if parameter.requires_grad]
+            trains = f"{name}.{path}.".startswith(tuple(f"{choice}." for choice in chosen))
+            parameter.requires_grad_(trains)
+            if trains:
+                trained[f"{name}.{path}"] = parameter
         network.train(any(parameter.requires_grad for parameter in network.parameters()))
     if not trained:
         raise UsageError(f"{recipe.path}: 'trains' names none of the stage's modules: {', '.join(chosen)}")
-    options = recipe.optimizer
-    optimizer = torch.optim.AdamW(trained, options.learning_rate, weight_decay=options.weight_decay, foreach=True)
-    average = EMAModel(trained, decay=recipe.ema, use_ema_warmup=True, power=0.75)
-    return _Run(modules, trained, optimizer, average, team)
+    options, parameters = recipe.optimizer, list(trained.values())
+    optimizer = torch.optim.AdamW(parameters, options.learning_rate, weight_decay=options.weight_decay, foreach=True)
+    average = EMAModel(parameters, decay=recipe.ema, use_ema_warmup=True, power=0.75)
+    return Run(recipe.stage, modules, trained, optimizer, average, team)
 
 
 def _start_folder(recipe: Recipe) -> Path:
@@ -121,107 +117,111 @@ def _start_folder(recipe: Recipe) -> Path:
     return start if start.is_absolute() else recipe.path.parent / start
 
 
-def _data(recipe: Recipe, stage: Stage, run: _Run) -> Iterator[FigureBatch]:
+def _data(recipe: Recipe, stage: Stage, run: Run) -> Iterator[FigureBatch]:
     groups = recipe.batch // recipe.data.targets_per_reference
-    encode = _encoder(run.modules) if stage.sees_latents else None
     share = (run.team.process_index, run.team.num_processes)
-    return figure_loader(recipe.data, groups, recipe.seed, run.step, encode, share)
+    encode = _encoder(run.modules) if stage.sees_latents else None
+    if encode is None or run.modules.vae.device.type == "cpu":
+        return figure_loader(recipe.data, groups, recipe.seed, run.step, encode, share)
+    # A worker is another process, which cannot use this one's GPU: there the pictures are encoded as they arrive.
+    batches = figure_loader(recipe.data, groups, recipe.seed, run.step, None, share)
+    return (replace(batch, images=encode(batch.images.flatten(0, 1)).unflatten(0, (groups, -1))) for batch in batches)
 
 
-def _pictures_batch(recipe: Recipe, stage: Stage, run: _Run) -> FigureBatch:
+def _pictures_batch(recipe: Recipe, stage: Stage, run: Run) -> FigureBatch:
     """A fixed batch of people that training never sees."""
     encode = _encoder(run.modules) if stage.sees_latents else None
     options = replace(recipe.data, workers=0)
     return next(figure_loader(options, 8, recipe.seed + 1000, 0, encode))
 
 
-def _encoder(modules: Modules) -> Callable[[torch.Tensor], torch.Tensor]:
-    vae = modules.vae
+def _encoder(modules: Modules) -> partial[torch.Tensor]:
+    return partial(_encode, deepcopy(modules.vae).requires_grad_(False).eval())
 
-    def encode(images: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            return vae.encode(images.to(vae.device)).latent_dist.mode().cpu()
 
-    return encode
+def _encode(vae: AutoencoderKL, images: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return vae.encode(images.to(vae.device)).latent_dist.mode().cpu()
 
 
 def _train(
     recipe: Recipe,
     stage: Stage,
-    run: _Run,
+    run: Run,
     data: Iterator[FigureBatch],
     shown: FigureBatch,
     folder: Path,
     progress: Progress,
-) -> float:
+) -> None:
     saved = time.monotonic()
     losses: list[float] = []
-    mean = float("nan")
     first = run.team.is_main_process
-    if not first:
-        progress = SILENT
-    with progress.stage(f"training {stage.name}", recipe.steps, "step") as advance:
-        advance(run.step)
+    with (progress if first else SILENT).stage(
+        f"training {stage.name}", recipe.steps, "step", done=run.step
+    ) as advance:
         try:
             while run.step < recipe.steps:
                 began = time.monotonic()
                 losses.append(_step(recipe, stage, run, next(data)))
-                run.step += 1
                 run.seconds += time.monotonic() - began
                 advance(1, f"loss {losses[-1]:.4f}")
-                if run.step % LOG_STEPS == 0:
-                    mean, losses = sum(losses) / len(losses), []
+                if run.step % LOG_STEPS == 0 or run.step == recipe.steps:
+                    run.loss, losses = sum(losses) / len(losses), []
                     if first:
-                        _log(folder, run, mean)
+                        _log(folder, run)
                 if first and run.step % recipe.picture_steps == 0:
                     _picture(stage, run, shown, folder)
                 if first and time.monotonic() - saved > recipe.save_minutes * 60:
-                    _save(run, folder)
+                    save_run(run, folder)
                     export(recipe, stage, run, shown, folder)
                     saved = time.monotonic()
         finally:
-            # Also on Ctrl-C: the state of the last whole step.
-            if first:
-                _save(run, folder)
+            # Also on Ctrl-C; in the middle of an update the state kept before stays.
+            if first and run.whole:
+                save_run(run, folder)
     if first:
         export(recipe, stage, run, shown, folder)
         _picture(stage, run, shown, folder)
     run.team.wait_for_everyone()
-    return mean if not losses else sum(losses) / len(losses)
 
 
-def _step(recipe: Recipe, stage: Stage, run: _Run, batch: FigureBatch) -> float:
+def _step(recipe: Recipe, stage: Stage, run: Run, batch: FigureBatch) -> float:
     team = run.team
     rng = torch.Generator().manual_seed((recipe.seed * 1_000_003 + run.step) * team.num_processes + team.process_index)
     for group in run.optimizer.param_groups:
         group["lr"] = learning_rate(recipe, run.step)
-    with torch.autocast(run.trained[0].device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
+    with torch.autocast(run.parameters[0].device.type, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
         loss = stage.loss(run.modules, batch, recipe, rng)
+    run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    value = _share(run, loss) if team.num_processes > 1 else loss.item()
+    value = share_gradients(run.parameters, loss, team.num_processes)
     if value != value:
         raise IntegrityError(
             f"the loss is not a number at step {run.step}", "resume with a smaller learning_rate in the recipe"
         )
-    torch.nn.utils.clip_grad_norm_(run.trained, recipe.optimizer.clip)
+    torch.nn.utils.clip_grad_norm_(run.parameters, recipe.optimizer.clip)
+    run.whole = False
     run.optimizer.step()
-    run.optimizer.zero_grad(set_to_none=True)
-    run.average.step(run.trained)
+    run.average.step(run.parameters)
+    run.step += 1
+    run.whole = True
     return value
 
 
-def _share(run: _Run, loss: torch.Tensor) -> float:
-    """Every process goes on with the mean gradient of all; returns the mean loss.
+def share_gradients(parameters: list[torch.nn.Parameter], loss: torch.Tensor, processes: int) -> float:
+    """Put the mean gradient of all processes into each one's parameters; returns their mean loss.
 
-    One message a step: the stages call several networks in one loss, which a wrapper round each would send one by one.
+    By hand, because a stage calls several networks in one loss, with banks between them that a wrapper of each
+    network would not see.
     """
-    for parameter in run.trained:
-        if parameter.grad is None:  # this process dropped the conditions, another may not have
-            parameter.grad = torch.zeros_like(parameter)
-    message = torch.cat([p.grad.flatten() for p in run.trained] + [loss.detach().flatten()])
-    *gradients, value = reduce(message, "mean").split([p.numel() for p in run.trained] + [1])
-    for parameter, gradient in zip(run.trained, gradients, strict=True):
-        parameter.grad.copy_(gradient.view_as(parameter))
+    value = loss.detach().clone()
+    if processes > 1:
+        for parameter in parameters:
+            if parameter.grad is None:  # this process dropped the conditions, another may not have
+                parameter.grad = torch.zeros_like(parameter)
+        for tensor in (*(parameter.grad for parameter in parameters), value):
+            torch.distributed.all_reduce(tensor)
+            tensor /= processes
     return value.item()
 
 
@@ -234,23 +234,23 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
 
 @contextmanager
-def _averaged(run: _Run) -> Iterator[None]:
+def _averaged(run: Run) -> Iterator[None]:
     """The averaged weights in place of the current ones, in evaluation mode."""
     trained = [n for _, n in run.modules.networks() if n.training]
-    run.average.store(run.trained)
-    run.average.copy_to(run.trained)
+    run.average.store(run.parameters)
+    run.average.copy_to(run.parameters)
     for network in trained:
         network.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        run.average.restore(run.trained)
+        run.average.restore(run.parameters)
         for network in trained:
             network.train()
 
 
-def export(recipe: Recipe, stage: Stage, run: _Run, shown: FigureBatch, folder: Path) -> None:
+def export(recipe: Recipe, stage: Stage, run: Run, shown: FigureBatch, folder: Path) -> None:
     """Write ``folder/model`` with the averaged weights."""
     with _averaged(run):
         if stage.finish:
@@ -258,45 +258,26 @@ def export(recipe: Recipe, stage: Stage, run: _Run, shown: FigureBatch, folder: 
         save_modules(run.modules, folder / "model", recipe.new.get("pipeline", {}), torch.float16)
 
 
-def _picture(stage: Stage, run: _Run, shown: FigureBatch, folder: Path) -> None:
+def _picture(stage: Stage, run: Run, shown: FigureBatch, folder: Path) -> None:
     with _averaged(run):
         write_grid(folder / "pictures" / f"{run.step:07d}.png", stage.picture(run.modules, shown))
 
 
-def _log(folder: Path, run: _Run, loss: float) -> None:
+def _log(folder: Path, run: Run) -> None:
     path = folder / "log.csv"
     fresh = not path.exists()
+    rate = run.optimizer.param_groups[0]["lr"]
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         if fresh:
             writer.writerow(["step", "loss", "learning_rate", "seconds"])
-        writer.writerow([run.step, f"{loss:.6f}", f"{run.optimizer.param_groups[0]['lr']:.3e}", f"{run.seconds:.1f}"])
+        writer.writerow([run.step, f"{run.loss:.6f}", f"{rate:.3e}", f"{run.seconds:.1f}"])
 
 
-def _save(run: _Run, folder: Path) -> None:
-    fresh = folder / f".state.{os.getpid()}.new"
-    try:
-        torch.save(
-            {
-                "step": run.step,
-                "seconds": run.seconds,
-                "weights": [p.detach() for p in run.trained],
-                "optimizer": run.optimizer.state_dict(),
-                "average": run.average.state_dict(),
-            },
-            fresh,
-        )
-        os.replace(fresh, folder / "state.pt")
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise DiskFullError(f"cannot keep the state of the run in {folder}: {error.strerror}") from error
-
-
-def _restore(run: _Run, path: Path) -> None:
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    with torch.no_grad():
-        for parameter, kept in zip(run.trained, state["weights"], strict=True):
-            parameter.copy_(kept)
-    run.optimizer.load_state_dict(state["optimizer"])
-    run.average.load_state_dict(state["average"])
-    run.step, run.seconds = state["step"], state["seconds"]
+def _shorten_log(folder: Path, step: int) -> None:
+    """Drop what was logged after the state was kept: it comes again."""
+    path = folder / "log.csv"
+    if path.exists():
+        head, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [row for row in rows if int(row.split(",")[0]) <= step]
+        path.write_text("".join([head, *kept]), encoding="utf-8")

@@ -6,9 +6,7 @@ A model folder has diffusers' pipeline layout; a stage loads what the stage befo
 from __future__ import annotations
 
 import copy
-import json
-import os
-import shutil
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +14,8 @@ from pathlib import Path
 import torch
 
 from magicpose_cli.core.errors import InputError
+from magicpose_cli.core.whole_folder import whole_folder
+from magicpose_cli.diffusion.load import load_part
 from magicpose_cli.diffusion.motion import with_motion
 from magicpose_cli.diffusion.stock import (
     AutoencoderKL,
@@ -28,16 +28,17 @@ from magicpose_cli.diffusion.stock import (
     UNetMotionModel,
 )
 
-_CLASSES = {
-    "vae": AutoencoderKL,
-    "unet": UNet2DConditionModel,
-    "appearance_unet": UNet2DConditionModel,
-    "pose_controlnet": ControlNetModel,
-    "motion_adapter": MotionAdapter,
-    "text_encoder": CLIPTextModel,
-    "tokenizer": CLIPTokenizer,
-    "scheduler": DDIMScheduler,
-}
+_PARTS = (
+    "vae",
+    "unet",
+    "appearance_unet",
+    "pose_controlnet",
+    "motion_adapter",
+    "text_encoder",
+    "tokenizer",
+    "scheduler",
+)
+_OURS = re.compile(rf"model_index\.json|({'|'.join(_PARTS)})(/[\w.-]+\.(json|safetensors|txt))?")
 
 
 @dataclass
@@ -53,10 +54,11 @@ class Modules:
     scheduler: DDIMScheduler | None = None
     motion_adapter: MotionAdapter | None = None
     _with_motion: UNetMotionModel | None = field(default=None, repr=False)
+    _empty_prompt: torch.Tensor | None = field(default=None, repr=False)
 
     def networks(self) -> Iterator[tuple[str, torch.nn.Module]]:
         """Name and network of each part that has weights."""
-        for name in _CLASSES:
+        for name in _PARTS:
             part = getattr(self, name)
             if isinstance(part, torch.nn.Module):
                 yield name, part
@@ -78,47 +80,39 @@ class Modules:
         return self._with_motion
 
     def empty_prompt(self, rows: int) -> torch.Tensor:
-        """The text encoder's output for the empty prompt: (rows, tokens, width)."""
-        ids = self.tokenizer(
-            "", padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True, return_tensors="pt"
-        ).input_ids
-        with torch.no_grad():
-            text = self.text_encoder(ids.to(self.text_encoder.device)).last_hidden_state
-        return text.expand(rows, -1, -1)
+        """The text encoder's output for the empty prompt: (rows, tokens, width). It trains in no stage."""
+        if self._empty_prompt is None:
+            length = self.tokenizer.model_max_length
+            ids = self.tokenizer("", padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+            with torch.no_grad():
+                text = self.text_encoder(ids.input_ids.to(self.text_encoder.device)).last_hidden_state
+            self._empty_prompt = text
+        return self._empty_prompt.expand(rows, -1, -1)
 
 
 def load_modules(folder: Path) -> Modules:
-    """Load every part that the model folder holds."""
+    """Load every part that the model folder holds, as strictly as a pipeline. Raises InputError, IntegrityError."""
     if not folder.is_dir():
         raise InputError(f"the model folder {folder} is not there", "train the stage before, or correct 'start'")
-    parts = {
-        name: cls.from_pretrained(folder / name, local_files_only=True)
-        for name, cls in _CLASSES.items()
-        if (folder / name).is_dir()
-    }
-    return Modules(**parts)
+    return Modules(**{name: load_part(folder, name) for name in _PARTS if (folder / name).is_dir()})
 
 
 def save_modules(modules: Modules, folder: Path, config: dict[str, object], dtype: torch.dtype) -> None:
-    """Write a model folder beside its place and swap it in. A complete one is a ``MagicPosePipeline``.
+    """Write a model folder, whole or not at all. A complete one is a ``MagicPosePipeline``.
 
     ``config`` holds the pipeline's own settings (default_steps, default_guidance, native_size, …).
     """
-    parts = {name: getattr(modules, name) for name in _CLASSES}
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    if all(part is not None for name, part in parts.items() if name != "motion_adapter"):
-        from magicpose_cli.diffusion.pipeline import MagicPosePipeline
+    parts = {name: getattr(modules, name) for name in _PARTS}
+    with whole_folder(folder, ours=_OURS, overwrite=True) as fresh:
+        if all(part is not None for name, part in parts.items() if name != "motion_adapter"):
+            from magicpose_cli.diffusion.pipeline import MagicPosePipeline
 
-        pipeline = MagicPosePipeline(**_in_dtype(parts, dtype), **config)
-        pipeline.save_pretrained(fresh, safe_serialization=True)
-    else:
-        for name, part in _in_dtype(parts, dtype).items():
-            if part is not None:
-                part.save_pretrained(fresh / name)
-        (fresh / "stage.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(fresh, folder)
+            pipeline = MagicPosePipeline(**_in_dtype(parts, dtype), **config)
+            pipeline.save_pretrained(fresh, safe_serialization=True)
+        else:
+            for name, part in _in_dtype(parts, dtype).items():
+                if part is not None:
+                    part.save_pretrained(fresh / name)
 
 
 def _in_dtype(parts: dict[str, object], dtype: torch.dtype) -> dict[str, object]:

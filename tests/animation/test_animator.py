@@ -36,7 +36,7 @@ class Listener:
     def plan(self, stages: int) -> None:
         self.planned = len(self.stages) + stages
 
-    def stage(self, name, total, unit="frame"):
+    def stage(self, name, total, unit="frame", done=0):
         from magicpose_cli.core.progress import SILENT
 
         self.stages.append(name)

@@ -1,6 +1,11 @@
 """The shared loop on a tiny configuration: every stage runs, a resumed run equals an unbroken one."""
 
 import csv
+import errno
+import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
 from itertools import pairwise
@@ -8,11 +13,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
-from magicpose_cli.core.errors import InputError, OutputError, UsageError
+from magicpose_cli.core.errors import DiskFullError, InputError, IntegrityError, OutputError, UsageError
 from magicpose_cli.diffusion.load import load_pipeline
 from magicpose_cli.training.config import read_recipe
 from magicpose_cli.training.loop import run_recipe
+from magicpose_cli.training.run import told_plainly
 
 DATA = "[data]\nsize = 32\ntargets_per_reference = 2\nworkers = 0\n[optimizer]\nlearning_rate = 1e-3\nclip = 1.0\n"
 VAE = """
@@ -135,39 +142,187 @@ def test_a_frozen_module_stays_as_it_was(stages: Path):
     assert any(not torch.equal(before[name], appearance[name]) for name in before)
 
 
+def _weights(folder: Path, part: str) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model" / part / "diffusion_pytorch_model.safetensors")
+
+
 def test_a_resumed_run_equals_an_unbroken_one(stages: Path, tmp_path: Path):
+    """Also in the averaged weights, and with a rendering process."""
     (tmp_path / "vae").symlink_to(stages / "vae")
-    _train(tmp_path, "whole", BASE.replace("steps = 4", "steps = 40", 1))
-    _train(tmp_path, "broken", BASE.replace("steps = 4", "steps = 20", 1))
-    _train(tmp_path, "broken", BASE.replace("steps = 4", "steps = 40", 1), resume=True)
+    text = BASE.replace("workers = 0", "workers = 1")
+    _train(tmp_path, "whole", text.replace("steps = 4", "steps = 40", 1))
+    _train(tmp_path, "broken", text.replace("steps = 4", "steps = 20", 1))
+    _train(tmp_path, "broken", text.replace("steps = 4", "steps = 40", 1), resume=True)
     logs = [list(csv.DictReader((tmp_path / name / "log.csv").open())) for name in ("whole", "broken")]
     assert [row["step"] for row in logs[0]] == ["20", "40"]
     assert [row["loss"] for row in logs[0]] == [row["loss"] for row in logs[1]]
     assert float(logs[0][1]["loss"]) < float(logs[0][0]["loss"])
+    whole, broken = (_weights(tmp_path / name, "unet") for name in ("whole", "broken"))
+    assert all(torch.equal(whole[key], broken[key]) for key in whole)
 
 
-def _train_in_two_processes(folder: Path, name: str, text: str, *more: str) -> None:
-    recipe = folder / f"{name}.toml"
-    recipe.write_text(text, encoding="utf-8")
-    command = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "magicpose_cli", "train"]
-    options = [str(recipe), "--out", str(folder / name), "--device", "cpu", *more]
-    done = subprocess.run([sys.executable, "-m", *command, *options], capture_output=True, text=True, timeout=300)
+def test_resuming_a_finished_run_tells_its_loss_again(stages: Path, tmp_path: Path):
+    (tmp_path / "vae").symlink_to(stages / "vae")
+    first = _train(tmp_path, "base", BASE)
+    log = (tmp_path / "base" / "log.csv").read_text()
+    again = _train(tmp_path, "base", BASE, resume=True)
+    assert again.loss == first.loss and again.steps == first.steps
+    assert (tmp_path / "base" / "log.csv").read_text() == log
+
+
+def test_steps_logged_after_the_kept_state_are_logged_once(stages: Path, tmp_path: Path):
+    (tmp_path / "vae").symlink_to(stages / "vae")
+    _train(tmp_path, "base", BASE)
+    log = tmp_path / "base" / "log.csv"
+    kept = log.read_text()
+    log.write_text(kept + "20,0.1,1e-3,9.0\n")  # as a process leaves it that is killed before it keeps its state
+    _train(tmp_path, "base", BASE, resume=True)
+    assert log.read_text() == kept
+
+
+@pytest.mark.parametrize(("was", "then"), [('trains = ["unet.conv_in"]', 'trains = ["unet.conv_out"]')])
+def test_a_run_resumes_with_its_own_recipe_alone(stages: Path, tmp_path: Path, was: str, then: str):
+    (tmp_path / "vae").symlink_to(stages / "vae")
+    _train(tmp_path, "base", f"{was}\n{BASE}")
+    with pytest.raises(UsageError, match="belongs to another run: its networks differ"):
+        _train(tmp_path, "base", f"{then}\n{BASE}", resume=True)
+
+
+def test_a_damaged_state_is_refused(stages: Path, tmp_path: Path):
+    (tmp_path / "vae").symlink_to(stages / "vae")
+    _train(tmp_path, "base", BASE)
+    state = tmp_path / "base" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(IntegrityError, match=r"state\.safetensors cannot be read"):
+        _train(tmp_path, "base", BASE, resume=True)
+
+
+def test_a_start_folder_that_lacks_a_tensor_is_refused(stages: Path, tmp_path: Path):
+    from safetensors.torch import save_file
+
+    shutil.copytree(stages / "vae", tmp_path / "vae")
+    tensors = _weights(tmp_path / "vae", "vae")
+    del tensors["decoder.conv_out.bias"]
+    save_file(tensors, tmp_path / "vae" / "model" / "vae" / "diffusion_pytorch_model.safetensors")
+    with pytest.raises(IntegrityError, match=r"lacks decoder\.conv_out\.bias"):
+        _train(tmp_path, "base", BASE)
+
+
+def test_a_folder_of_other_files_is_not_taken_for_a_run(stages: Path, tmp_path: Path):
+    (tmp_path / "vae").symlink_to(stages / "vae")
+    (tmp_path / "base" / "model").mkdir(parents=True)
+    (tmp_path / "base" / "model" / "mine.txt").write_text("kept")
+    with pytest.raises(OutputError, match="holds other files"):
+        _train(tmp_path, "base", BASE)
+    assert (tmp_path / "base" / "model" / "mine.txt").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), DiskFullError),
+        (OSError(errno.ENOSPC, "No space left on device"), DiskFullError),
+        (OSError(errno.EACCES, "Permission denied"), OutputError),
+    ],
+)
+def test_a_state_that_cannot_be_kept_is_told(error: Exception, told: type, tmp_path: Path):
+    """safetensors wraps the system's error; the number in its text is all there is."""
+    with pytest.raises(OutputError) as caught, told_plainly(tmp_path):
+        raise error
+    assert type(caught.value) is told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_keeps_the_last_whole_step(stages: Path, tmp_path: Path):
+    """The signal reaches the rendering process too, as a terminal sends it."""
+    (tmp_path / "vae").symlink_to(stages / "vae")
+    recipe = tmp_path / "base.toml"
+    recipe.write_text(BASE.replace("workers = 0", "workers = 1").replace("steps = 4", "steps = 100000", 1))
+    command = [sys.executable, "-m", "magicpose_cli", "train", str(recipe), "--out", str(tmp_path / "base")]
+    with subprocess.Popen(
+        [*command, "--device", "cpu"], stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "of 100,000" in line:  # the first line that tells of steps done
+                os.killpg(process.pid, signal.SIGINT)
+                break
+        said.append(process.stderr.read())
+    assert process.returncode == -signal.SIGINT, "".join(said)
+    assert "Traceback" not in "".join(said)
+    result = _train(tmp_path, "base", BASE.replace("steps = 4", "steps = 1", 1), resume=True)
+    assert result.steps > 1
+
+
+SHARED = """
+import sys
+import torch
+from accelerate import PartialState
+from magicpose_cli.training.loop import share_gradients
+team = PartialState(cpu=True)
+n = team.process_index
+weights = [torch.nn.Parameter(torch.zeros(3)), torch.nn.Parameter(torch.zeros(2, 2))]
+weights[0].grad = torch.full((3,), float(n + 1))
+if n == 0:
+    weights[1].grad = torch.full((2, 2), 8.0)
+loss = share_gradients(weights, torch.tensor(10.0 * n), team.num_processes)
+assert loss == 5, loss
+assert torch.equal(weights[0].grad, torch.full((3,), 1.5))
+assert torch.equal(weights[1].grad, torch.full((2, 2), 4.0))
+"""
+
+
+def _in_two_processes(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_processes_share_the_mean_gradient(tmp_path: Path):
+    """A process that dropped the conditions has no gradient for some weights, and takes part all the same."""
+    script = tmp_path / "shared.py"
+    script.write_text(SHARED, encoding="utf-8")
+    _in_two_processes(str(script))
 
 
 @pytest.mark.slow
-def test_two_processes_share_one_gradient_and_resume(stages: Path, tmp_path: Path):
+def test_two_processes_train_and_resume(stages: Path, tmp_path: Path):
     (tmp_path / "vae").symlink_to(stages / "vae")
-    text = BASE.replace("steps = 4", "steps = 40", 1)
-    _train_in_two_processes(tmp_path, "whole", text)
-    _train_in_two_processes(tmp_path, "broken", BASE.replace("steps = 4", "steps = 20", 1))
-    _train_in_two_processes(tmp_path, "broken", text, "--resume")
-    _train(tmp_path, "alone", text)
-    logs = {name: list(csv.DictReader((tmp_path / name / "log.csv").open())) for name in ("whole", "broken", "alone")}
-    losses = {name: [row["loss"] for row in log] for name, log in logs.items()}
-    assert [row["step"] for row in logs["whole"]] == ["20", "40"]
-    assert losses["whole"] == losses["broken"]
-    assert losses["whole"] != losses["alone"]
+
+    def train(name: str, steps: int, *more: str) -> dict[str, object]:
+        recipe = tmp_path / f"{name}.toml"
+        recipe.write_text(BASE.replace("steps = 4", f"steps = {steps}", 1), encoding="utf-8")
+        options = [str(recipe), "--out", str(tmp_path / name), "--device", "cpu", "--json", *more]
+        return json.loads(_in_two_processes("-m", "magicpose_cli", "train", *options).stdout)
+
+    train("whole", 40)
+    train("broken", 20)
+    assert train("broken", 40, "--resume")["steps"] == 40
+    whole, broken = (_weights(tmp_path / name, "unet") for name in ("whole", "broken"))
+    assert all(torch.equal(whole[key], broken[key]) for key in whole)
+    with pytest.raises(UsageError, match="its processes differs"):
+        _train(tmp_path, "broken", BASE, resume=True)
+
+
+def test_the_published_staging_runs_on_a_model_that_predicts_noise(tiny_model: Path, tmp_path: Path):
+    """A finished pipeline is a start folder too, as Stable Diffusion's parts are: eps, frozen UNet, all stages."""
+    (tmp_path / "tiny").symlink_to(tiny_model)
+    data = DATA.replace("size = 32", "size = 64")
+    for name, start in (("appearance", "tiny"), ("pose", "appearance/model")):
+        _train(
+            tmp_path, name, f'stage = "{name}"\nstart = "{start}"\nsteps = 2\nbatch = 2\nprecision = "bfloat16"\n{data}'
+        )
+    before, after = load_pipeline(tiny_model), load_pipeline(tmp_path / "pose" / "model")
+    assert after.scheduler.config.prediction_type == "epsilon"
+    was, now = before.unet.state_dict(), after.unet.state_dict()
+    assert all(torch.allclose(was[key], now[key], atol=1e-3) for key in was)  # float16 on the way
+    for name in ("appearance_unet", "pose_controlnet"):
+        was, now = getattr(before, name).state_dict(), getattr(after, name).state_dict()
+        assert any(not torch.allclose(was[key], now[key], atol=1e-3) for key in was)
 
 
 def test_a_run_is_not_overwritten_and_not_resumed_from_nothing(stages: Path, tmp_path: Path):
@@ -184,7 +339,8 @@ def test_a_run_is_not_overwritten_and_not_resumed_from_nothing(stages: Path, tmp
         ("seed = 1\n", "names no stage"),
         ('stage = "vae"\nsteppes = 1\n', "no entry 'steppes'"),
         ('stage = "vae"\nbatch = 3\n', "not a multiple"),
-        ('stage = "vae"\n', "new.vae"),
+        ('stage = "vae"\n', "lacks 'vae'"),
+        ('stage = "vae"\n[new.vae]\nmagic = 1\n', "cannot be made"),
         ('stage = "pose"\n', "needs vae"),
     ],
 )

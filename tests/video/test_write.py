@@ -258,7 +258,7 @@ def test_progress_counts_the_frames(tmp_path: Path, drawn: Callable) -> None:
         total, done = None, 0
 
         @contextmanager
-        def stage(self, name: str, total: int | None, unit: str = "frame") -> Iterator[Callable]:
+        def stage(self, name: str, total: int | None, unit: str = "frame", done: int = 0) -> Iterator[Callable]:
             self.total = total
 
             def advance(steps: int = 1, detail: str = "") -> None:

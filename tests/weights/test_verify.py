@@ -64,7 +64,7 @@ def test_progress_counts_every_byte(weight, path, content):
 
     class Counter:
         @contextmanager
-        def stage(self, name, total, unit="frame"):
+        def stage(self, name, total, unit="frame", done=0):
             assert (total, unit) == (len(content), "byte")
             yield lambda steps=1, detail="": counted.append(steps)
 

@@ -4,6 +4,7 @@ A *group* is one person before one background in several poses: the first is the
 (model_spec's "two random frames of the same video"). Letters: R groups, K targets each, S size in pixels.
 """
 
+import signal
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -78,22 +79,26 @@ class FigureGroups(IterableDataset):
         share: tuple[int, int] = (0, 1),
     ) -> None:
         self.share = share
+        self._lanes = max(1, options.workers)
+        self._window = max(groups, options.window // self._lanes)
         self.options, self.groups, self.seed, self.first_step, self.encode = options, groups, seed, first_step, encode
         self._kept: OrderedDict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = OrderedDict()
 
     def __iter__(self) -> Iterator[FigureBatch]:
         worker = get_worker_info()
-        index, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        for step in count(self.first_step + index, workers):
+        index = worker.id if worker else 0
+        for step in count(self.first_step + index, self._lanes):
             yield self.batch(step)
 
     def batch(self, step: int) -> FigureBatch:
         """The batch of one step: a function of (seed, step, share) alone."""
         rng = np.random.default_rng([self.seed, step, self.share[0]])
-        newest = int((step + 1) * self.groups / self.options.reuse) + self.groups
-        oldest = max(0, newest - self.options.window)
+        # Each worker draws from groups of its own, so that none is rendered twice.
+        turn, lane = divmod(step, self._lanes)
+        newest = int((turn + 1) * self.groups / self.options.reuse) + self.groups
+        oldest = max(0, newest - self._window)
         chosen = rng.choice(np.arange(oldest, newest), self.groups, replace=False)
-        parts = [self._group(int(n)) for n in chosen]
+        parts = [self._group(int(n) * self._lanes + lane) for n in chosen]
         order = np.tile(np.arange(self.options.targets_per_reference + 1), (self.groups, 1))
         if not self.options.clip_fps:
             order = rng.permuted(order, axis=1)  # any picture of the group may be the reference
@@ -114,9 +119,17 @@ class FigureGroups(IterableDataset):
             if self.encode is not None:
                 images = self.encode(images)
             self._kept[number] = (images, torch.from_numpy(maps), torch.from_numpy(masks))
-            while len(self._kept) > self.options.window:
+            while len(self._kept) > self._window:
                 self._kept.popitem(last=False)
         return self._kept[number]
+
+
+def _leave_signals_to_the_parent(index: int) -> None:
+    """Ctrl-C reaches the whole process group; a worker ends when the one that trains does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def figure_loader(
@@ -134,5 +147,6 @@ def figure_loader(
         batch_size=None,
         num_workers=options.workers,
         prefetch_factor=8 if options.workers else None,
+        worker_init_fn=_leave_signals_to_the_parent,
     )
     return iter(loader)

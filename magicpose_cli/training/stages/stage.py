@@ -19,7 +19,7 @@ class Stage:
     ``loss(modules, batch, recipe, rng)`` → scalar tensor; ``rng`` is a CPU generator of that step alone.
     ``picture(modules, batch)`` → uint8 (rows, columns, S, S, 3), drawn as a grid.
     ``default_trains`` are the module names that train where the recipe names none.
-    ``finish(modules)`` runs before an export (None: nothing to do).
+    ``finish(modules, batch)`` runs before an export (None: nothing to do).
     """
 
     name: str

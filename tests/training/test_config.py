@@ -1,0 +1,54 @@
+"""Recipes: every entry has its kind and its range, and a wrong one is one sentence."""
+
+from pathlib import Path
+
+import pytest
+
+from magicpose_cli.core.errors import UsageError
+from magicpose_cli.training.config import read_recipe
+
+ROOT = Path(__file__).parents[2]
+
+
+def _read(folder: Path, text: str):
+    (folder / "r.toml").write_text(text, encoding="utf-8")
+    return read_recipe(folder / "r.toml")
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ('steps = "two"', "steps is 'two', not a whole number"),
+        ("steps = 0", "steps is 0 use at least 1"),
+        ("steps = true", "not a whole number"),
+        ("batch = 1.5", "not a whole number"),
+        ("precision = 16", "not a text"),
+        ('precision = "half"', "use float32 or bfloat16"),
+        ('trains = "vae"', 'write it as trains = ["unet"]'),
+        ("ema = nan", "ema is nan"),
+        ("data = 3", "[data] is a section"),
+        ("new = 3", "sections such as [new.unet]"),
+        ("[data]\ntargets_per_reference = 0", "targets_per_reference is 0"),
+        ("[data]\nreuse = 0", "reuse is 0.0"),
+        ("[data]\nsize = 60", "not a multiple of 8"),
+        ("[optimizer]\ndecay = 2", "decay is 2.0 use 0 to 1"),
+        ("[noise]\ndrop = 1.5", "drop is 1.5"),
+        ("[new]\nvae = 1", "sections such as [new.unet]"),
+    ],
+)
+def test_a_wrong_entry_is_one_sentence(entry: str, told: str, tmp_path: Path):
+    with pytest.raises(UsageError) as caught:
+        _read(tmp_path, f'stage = "vae"\n{entry}\n')
+    assert told in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_entries_arrive_in_their_own_kinds(tmp_path: Path):
+    recipe = _read(tmp_path, 'stage = "vae"\nema = 0\ntrains = ["vae.decoder"]\n[noise]\ndrop = 1\n[new.vae]\nx = 1\n')
+    assert recipe.trains == ("vae.decoder",)
+    assert isinstance(recipe.ema, float) and isinstance(recipe.noise.drop, float)
+    assert recipe.new == {"vae": {"x": 1}}
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "examples" / "training").glob("*.toml")), ids=lambda path: path.stem)
+def test_the_recipes_of_the_examples_are_valid(recipe: Path):
+    assert read_recipe(recipe).stage in recipe.stem
