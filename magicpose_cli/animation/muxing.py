@@ -30,7 +30,7 @@ def mux(request: MuxRequest, progress: Progress = SILENT) -> VideoReport:
         width=clip.width,
         height=clip.height,
         sound=choose_sound(request.audio, clip.sound),
-        expected_frames=clip.frame_count if clip.exact_count else None,
+        expected_frames=clip.frame_count,
         progress=progress,
         overwrite=request.existing == "overwrite",
     )

@@ -67,7 +67,7 @@ def pose_maps_from_clip(clip: Clip) -> PoseMapSource:
 
     Raises InputError, when read, where the video ends before its frame count.
     """
-    count = clip.frame_count if clip.exact_count else sum(1 for _ in clip.frames())
+    count = clip.frame_count
     if count < 1:
         raise InputError(f"{clip.path} holds no frame", "give another pose video")
     reader = _ClipReader(clip)

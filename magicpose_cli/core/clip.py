@@ -22,7 +22,6 @@ class Clip:
     """A video as the rest of magicpose sees it: upright, square pixels, constant rate.
 
     ``frames()`` starts a fresh pass and yields RGB uint8 (height, width, 3) arrays one by one; nothing is kept.
-    ``frame_count`` is exact where known before decoding, an estimate where ``exact_count`` is False.
     ``sound`` is None for a silent clip. ``notes`` are sentences for the user (what was converted on the way).
     """
 
@@ -32,7 +31,6 @@ class Clip:
     fps: Fraction
     frame_count: int
     frames: Callable[[], Iterator[np.ndarray]]
-    exact_count: bool = True
     sound: SoundSource | None = None
     notes: tuple[str, ...] = ()
 

@@ -3,7 +3,6 @@
 import colorsys
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 from magicpose_cli.figures.canvas import OVERSAMPLING, Canvas, shade
@@ -18,11 +17,6 @@ def background(seed: int, size: int) -> np.ndarray:
     canvas.pixels[..., 3] = 0
     canvas.pixels.setflags(write=False)
     return canvas.pixels
-
-
-def empty_scene(seed: int, size: int) -> np.ndarray:
-    """The background alone as a picture (size, size, 3) uint8."""
-    return cv2.resize(background(seed, size), (size, size), interpolation=cv2.INTER_AREA)[..., :3].copy()
 
 
 def _room(chance: np.random.Generator, size: int) -> Canvas:

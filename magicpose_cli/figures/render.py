@@ -50,11 +50,6 @@ def render(identity: Identity, pose: FigurePose, size: int = 128) -> Rendered:
     return Rendered(image, cover >= 128, _keypoints(skeleton, face, size))
 
 
-def render_batch(identities: Sequence[Identity], poses: Sequence[FigurePose], size: int = 128) -> list[Rendered]:
-    """One picture for each pair (identity, pose), in order. Raises ValueError where the counts differ."""
-    return [render(identity, pose, size) for identity, pose in zip(identities, poses, strict=True)]
-
-
 def keypoints_of(identity: Identity, pose: FigurePose, size: int = 128) -> Keypoints:
     """The keypoints that ``render`` gives, without the picture."""
     skeleton = place(identity.proportions, pose, size)

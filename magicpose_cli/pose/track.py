@@ -37,8 +37,7 @@ def extract_track(
     check_person(person, detector)
     detector.reset()
     poses: list[PersonPose | None] = []
-    total = clip.frame_count if clip.exact_count else None
-    with progress.stage("finding poses", total) as advance, closing(decoded_ahead(clip.frames)) as frames:
+    with progress.stage("finding poses", clip.frame_count) as advance, closing(decoded_ahead(clip.frames)) as frames:
         for index, frame in enumerate(frames):
             pose = choose_person(detector.detect(frame), person)
             poses.append(pose)

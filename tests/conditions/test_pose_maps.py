@@ -21,7 +21,7 @@ def maps(track) -> np.ndarray:
     return draw_track(track(90, 128, 80, 256, 384, frames=12))
 
 
-def clip_of(frames: np.ndarray, *, exact: bool = True, said: int | None = None) -> Clip:
+def clip_of(frames: np.ndarray, *, said: int | None = None) -> Clip:
     return Clip(
         Path("poses.mp4"),
         frames.shape[2],
@@ -29,7 +29,6 @@ def clip_of(frames: np.ndarray, *, exact: bool = True, said: int | None = None) 
         Fraction(24),
         said or len(frames),
         lambda: iter(frames),
-        exact,
     )
 
 
@@ -198,9 +197,6 @@ class TestClips:
         source = pose_maps_from_clip(clip_of(maps[..., ::-1]))
         assert np.array_equal(source.read(0, 12), maps) and source.notes
 
-    def test_inexact_count_is_made_exact(self, maps):
-        assert pose_maps_from_clip(clip_of(maps, exact=False, said=40)).frame_count == 12
-
     def test_a_clip_that_ends_early(self, maps):
         with pytest.raises(InputError, match="ends after frame 11, 20"):
             pose_maps_from_clip(clip_of(maps, said=20)).read(10, 14)
@@ -208,4 +204,4 @@ class TestClips:
     def test_empty_clip(self):
         empty = PoseTrack.empty(0, 8, 8, Fraction(24))
         with pytest.raises(InputError, match="no frame"):
-            pose_maps_from_clip(clip_of(draw_track(empty), exact=False, said=1))
+            pose_maps_from_clip(clip_of(draw_track(empty)))

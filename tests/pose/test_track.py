@@ -48,10 +48,8 @@ def frame_with(*squares: tuple[int, int]) -> np.ndarray:
     return frame
 
 
-def clip_of(frames: list[np.ndarray], exact: bool = True) -> Clip:
-    return Clip(
-        Path("driver.mp4"), WIDTH, HEIGHT, Fraction(30000, 1001), len(frames), lambda: iter(frames), exact_count=exact
-    )
+def clip_of(frames: list[np.ndarray]) -> Clip:
+    return Clip(Path("driver.mp4"), WIDTH, HEIGHT, Fraction(30000, 1001), len(frames), lambda: iter(frames))
 
 
 CLIP = [frame_with((0, 10), (20, 30), (70, 20)), frame_with(), frame_with((5, 12)), frame_with((40, 8), (60, 16))]
@@ -93,8 +91,8 @@ def test_frames_and_poses_are_shown_in_order():
     assert detector.resets == 1
 
 
-def test_a_count_that_is_an_estimate_does_not_matter():
-    clip = Clip(Path("x"), WIDTH, HEIGHT, Fraction(25), 99, lambda: iter(CLIP), exact_count=False)
+def test_a_clip_that_ends_early_gives_the_frames_it_has():
+    clip = Clip(Path("x"), WIDTH, HEIGHT, Fraction(25), 99, lambda: iter(CLIP))
     assert len(extract_track(clip, SquareDetector())) == len(CLIP)
 
 
