@@ -15,6 +15,7 @@ from magicpose_cli.animation.request import AnimationRequest, DemoRequest
 from magicpose_cli.animation.run_folder import check_place, sha256_of
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.figures.figure_pose import FigurePose
+from magicpose_cli.figures.held_out import demo_seed
 from magicpose_cli.figures.identity import Identity
 from magicpose_cli.figures.motion import make_motion, random_pose
 from magicpose_cli.figures.render import render, track_of
@@ -27,7 +28,6 @@ from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.write import write_video
 
 _RATE = 44100  # samples a second
-_FIRST_SEED, _SEEDS = 500_000, 400_000  # held out: training draws its figures from a million on
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def run_demo(request: DemoRequest, progress: Progress = SILENT) -> DemoResult:
     check_outputs(animation)
     size = model_facts(choose_model(request.model).folder).native_size
 
-    seed = _FIRST_SEED + 10 * request.seed % _SEEDS
+    seed = demo_seed(request.seed)
     person = random_identity(seed)
     dancer = replace(random_identity(seed + 1), proportions=person.proportions)
     dance = make_motion(seed + 2, request.frames, fps=request.fps)

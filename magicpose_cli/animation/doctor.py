@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from magicpose_cli.animation.downloading import FULL_MODEL
+from magicpose_cli.animation.models import FULL_MODEL
 from magicpose_cli.animation.versions import package_version, versions
 from magicpose_cli.core.errors import MagicPoseError
 from magicpose_cli.core.opencv_guard import explain_opencv

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from magicpose_cli.animation.models import FULL_MODEL
 from magicpose_cli.core.errors import IntegrityError, UsageError
 from magicpose_cli.core.paths import weights_root
 from magicpose_cli.core.progress import SILENT, Progress
@@ -12,8 +13,7 @@ from magicpose_cli.weights.download import DownloadPlan, download
 from magicpose_cli.weights.registry import Weight, load_registry
 from magicpose_cli.weights.verify import Verified, verify_all
 
-FULL_MODEL = "magicpose"
-_CHECKPOINT, _MOTION = "magicpose", "motion-v2"
+_MOTION = "motion-v2"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def fetch(
     """Download what is missing of these names (none: what ``animate`` needs), and convert the checkpoint if it came."""
     root, names, registry = root or weights_root(), tuple(names), load_registry()
     paths = download(names, root, accept=accept, registry=registry, progress=progress)
-    if _CHECKPOINT not in {weight.name for weight in registry.select(names)}:
+    if FULL_MODEL not in {weight.name for weight in registry.select(names)}:
         return Fetched(root, paths, None)
     model = store.model_folder(FULL_MODEL, root)
     if store.has_model(model):
@@ -67,7 +67,7 @@ def _convert(root: Path, model: Path, progress: Progress) -> tuple[str, ...]:
     motion = store.path_of(registry.find(_MOTION), root)
     progress.note("converting the checkpoint to safetensors (once; some minutes)")
     converted = convert_magicpose(
-        store.path_of(registry.find(_CHECKPOINT), root),
+        store.path_of(registry.find(FULL_MODEL), root),
         model,
         tokenizer=tokenizer,
         motion_module=motion if motion.is_file() else None,

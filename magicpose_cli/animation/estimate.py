@@ -27,8 +27,6 @@ _FINDING_POSES = 0.06  # seconds a frame
 _BYTES_A_PIXEL = 0.12  # H.264 at our quality, from results
 _LIVE_LAYERS = 60  # of the widest latents, held at a time
 _LIBRARIES = 700_000_000  # bytes that torch and the other libraries take in the machine's memory
-_POSITIONS = {"cpu": 8 * 32 * 32}
-_POSITIONS_ON_A_GPU = 8 * 64 * 64
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,9 @@ def _network_cost(folder: Path, canvas: tuple[int, int], device: torch.device, d
     """Operations are counted on networks without memory, and one layer is timed on the device."""
     from torch.utils.flop_counter import FlopCounterMode
 
+    from magicpose_cli.diffusion.latents import DECODED_AT_ONCE
     from magicpose_cli.diffusion.load import read_configs
+    from magicpose_cli.diffusion.pipeline import batch_rows
 
     configs = read_configs(folder)
     unet, controlnet, vae = (
@@ -150,13 +150,13 @@ def _network_cost(folder: Path, canvas: tuple[int, int], device: torch.device, d
         "vae": (vae, lambda: vae.decode(latents)),
     }
     rate = _operations_a_second(device, dtype)
-    rows = max(1, _POSITIONS.get(device.type, _POSITIONS_ON_A_GPU) // (width * height))
+    rows = batch_rows(device, width * height)
     seconds = {}
     for name, (network, run) in passes.items():
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             run()
         layers = sum(1 for module in network.modules() if not any(module.children()))
-        batch = 4 if name == "vae" else rows
+        batch = DECODED_AT_ONCE if name == "vae" else rows
         seconds[name] = counter.get_total_flops() / rate + layers * _SECONDS_A_LAYER / batch
     weights = sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
     weights = weights * dtype.itemsize // _stored_bytes(folder)

@@ -12,7 +12,7 @@ from magicpose_cli.core.errors import InputError, IntegrityError, OfflineError, 
 from magicpose_cli.weights.store import INDEX, has_model, list_models, mini_folder, model_folder
 
 MINI = "mini"
-FULL = "magicpose"
+FULL_MODEL = "magicpose"  # in the store, and of its checkpoint in weights.toml
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ def choose_model(name: str = "auto", device: str = "auto") -> ModelChoice:
     ``auto`` takes the full model where it is on disk, else the embedded one, and says what a download would add.
     Raises UsageError on an unknown name, OfflineError on a known one that is not on disk.
     """
-    if name == MINI or (name == "auto" and not has_model(model_folder(FULL))):
+    if name == MINI or (name == "auto" and not has_model(model_folder(FULL_MODEL))):
         return _mini(added=name == "auto")
-    known = (FULL, *(each for each in list_models() if each != FULL))
+    known = (FULL_MODEL, *(each for each in list_models() if each != FULL_MODEL))
     if name == "auto":
-        name = FULL
+        name = FULL_MODEL
     if name in known:
         folder = model_folder(name)
         if not has_model(folder):

@@ -1,7 +1,6 @@
 """``mux`` and ``compare``: frames and clips that exist already become one video."""
 
 from collections.abc import Iterable
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy as np
 from magicpose_cli.animation.request import CompareRequest, MuxRequest, check_compare, check_mux, parse_fps
 from magicpose_cli.animation.run_folder import check_place
 from magicpose_cli.animation.sound import choose_sound
-from magicpose_cli.core.clip import Clip
+from magicpose_cli.core.clip import DEFAULT_RATE, Clip
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.side_by_side import panel_size, side_by_side
@@ -44,7 +43,7 @@ def compare(request: CompareRequest, progress: Progress = SILENT) -> VideoReport
     moving = [clip for clip in clips if clip.frame_count > 1]
     timed = [clip for clip, path in zip(clips, request.inputs, strict=True) if clip in moving and not path.is_dir()]
     # A folder of images has no rate of its own: it follows the videos.
-    fps = parse_fps(request.fps) if request.fps else max((clip.fps for clip in timed or moving), default=Fraction(25))
+    fps = parse_fps(request.fps) if request.fps else max((clip.fps for clip in timed or moving), default=DEFAULT_RATE)
     at_rate = [open_clip(clip.path, fps=fps) if clip in moving and clip.fps != fps else clip for clip in clips]
     for clip in clips:
         _tell(clip, progress)

@@ -16,7 +16,7 @@ from magicpose_cli.animation.request import AnimationRequest, ExtractionRequest,
 from magicpose_cli.animation.run_folder import sha256_of
 from magicpose_cli.conditions.map_reading import looks_like_pose_maps
 from magicpose_cli.conditions.pose_maps import PoseMapSource, open_pose_maps, pose_maps_from_clip
-from magicpose_cli.core.clip import Clip, SoundSource
+from magicpose_cli.core.clip import DEFAULT_RATE, Clip, SoundSource
 from magicpose_cli.core.errors import InputError, NoPersonError, UsageError
 from magicpose_cli.core.image_files import IMAGE_SUFFIXES
 from magicpose_cli.core.pose_track import PoseTrack
@@ -26,7 +26,6 @@ from magicpose_cli.pose.openpose_json import read_poses
 from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.source import check_file
 
-DEFAULT_RATE = Fraction(25)  # of poses that name no rate
 _SAMPLES = 5  # frames looked at to tell pose maps from a driving video
 _SAMPLE_GAP = 10
 

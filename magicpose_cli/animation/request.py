@@ -16,11 +16,9 @@ from typing import Any
 
 from magicpose_cli.core.device import DEVICES, DTYPES, parse_device
 from magicpose_cli.core.errors import InputError, UsageError
+from magicpose_cli.core.names import DETECTORS, FITS, PLANNED_DETECTORS, SCHEDULERS
 
-SCHEDULERS = ("ddim", "dpm++", "unipc")
-FITS = ("auto", "none")
 CONVERTED_DTYPES = ("float16", "bfloat16", "float32")
-DETECTORS = ("auto", "mediapipe", "openpose", "dwpose")
 EXISTING = ("refuse", "overwrite", "skip")
 OUTPUT_SUFFIXES = (".mp4", ".mov", ".mkv", ".gif", ".webp")
 MAX_SIDE = 4096
@@ -184,7 +182,7 @@ def check_request(request: AnimationRequest) -> None:
     """Raise UsageError on any value that cannot work, before anything is read or loaded."""
     check_choice("preset", request.preset, PRESETS)
     check_choice("fit", request.fit, FITS)
-    check_choice("detector", request.detector, DETECTORS)
+    check_choice("detector", request.detector, ("auto", *DETECTORS, *PLANNED_DETECTORS))
     check_choice("dtype", request.dtype, DTYPES)
     check_choice("device", request.device.partition(":")[0], DEVICES)
     parse_device(request.device)
@@ -207,7 +205,7 @@ def check_request(request: AnimationRequest) -> None:
 
 def check_extraction(request: ExtractionRequest) -> None:
     """Raise UsageError on any value that cannot work, before anything is read."""
-    check_choice("detector", request.detector, DETECTORS)
+    check_choice("detector", request.detector, ("auto", *DETECTORS, *PLANNED_DETECTORS))
     check_person(request.person)
     check_span(request.start, request.end)
     if request.fps is not None:

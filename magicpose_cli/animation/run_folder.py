@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from magicpose_cli.animation.request import AnimationRequest
+from magicpose_cli.core.disk import file_sha256
 from magicpose_cli.core.errors import InputError
 from magicpose_cli.video.output import check_writable, whole_output
 
@@ -105,5 +106,4 @@ def sha256_of(path: Path) -> str:
 @lru_cache(maxsize=256)
 def _file_sha256(path: Path, size: int, changed: int) -> str:
     """One run asks several times; ``size`` and ``changed`` are there to notice another content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)

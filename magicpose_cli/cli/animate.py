@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from magicpose_cli.animation.request import PRESETS, SCHEDULERS, AnimationRequest, check_request
+from magicpose_cli.animation.request import PRESETS, AnimationRequest, check_request
 from magicpose_cli.cli.console import Console, amount, duration
 from magicpose_cli.cli.options import (
     Detector,
@@ -22,6 +22,7 @@ from magicpose_cli.cli.options import (
     given,
 )
 from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.names import SCHEDULERS
 
 EXAMPLES = (
     "magicpose animate me.png poses/ -o me_dancing.mp4",

@@ -1,7 +1,5 @@
 """A reference photo and poses → the condition set that the network sees."""
 
-from fractions import Fraction
-
 import cv2
 import numpy as np
 
@@ -10,6 +8,7 @@ from magicpose_cli.conditions.framing import Colour, apply_framing, describe, fi
 from magicpose_cli.conditions.map_reading import find_joints
 from magicpose_cli.conditions.pose_maps import PoseMapSource
 from magicpose_cli.conditions.retarget import FittedTrack, fit_track
+from magicpose_cli.core.clip import DEFAULT_RATE
 from magicpose_cli.core.condition_set import ConditionSet
 from magicpose_cli.core.keypoints import BODY_COUNT
 from magicpose_cli.core.pose_track import PoseTrack
@@ -73,7 +72,7 @@ def build_condition_set(
 
 def _track_of_maps(maps: PoseMapSource, reference_pose: Person | None, fit: str) -> PoseTrack:
     """Joints of some of the maps: enough to fit the clip by. All missing where nothing is to be fitted."""
-    empty = PoseTrack.empty(1, maps.width, maps.height, maps.fps or Fraction(25))
+    empty = PoseTrack.empty(1, maps.width, maps.height, maps.fps or DEFAULT_RATE)
     if fit != "auto" or reference_pose is None:
         return empty
     numbers = np.unique(np.linspace(0, maps.frame_count - 1, _MEASURED_MAPS).astype(int))

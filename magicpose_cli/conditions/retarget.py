@@ -11,9 +11,8 @@ import numpy as np
 from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, Person
 from magicpose_cli.core import keypoints as kp
 from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.names import FITS
 from magicpose_cli.core.pose_track import PoseTrack
-
-FITS = ("auto", "none")
 
 # Lengths are foreshortened in most frames and never lengthened, so a driver's true length lies near the top of its
 # range; the very top is left to outliers.

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+DEFAULT_RATE = Fraction(25)  # frames a second, where nothing says it
+
 
 @dataclass(frozen=True)
 class SoundSource:

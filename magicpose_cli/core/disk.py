@@ -1,11 +1,15 @@
-"""The disk itself: when it is full, and how a file gets onto it for sure."""
+"""Files as such: when the disk is full, how a file gets onto it for sure, and what it holds."""
 
 import errno
+import hashlib
 import os
 import re
 from pathlib import Path
 
+from magicpose_cli.core.progress import Advance
+
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CHUNK = 4 << 20
 _OF_RUST = re.compile(r"\(os error ([0-9]+)\)")  # safetensors and tokenizers raise errors with the number in the text
 
 
@@ -26,3 +30,14 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def file_sha256(path: Path, advance: Advance | None = None) -> str:
+    """The sha256 of a file, in hex; ``advance`` is told each stretch of bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            if advance:
+                advance(len(chunk))
+    return digest.hexdigest()

@@ -11,19 +11,21 @@ from torch import Tensor
 
 from magicpose_cli.diffusion.stock import AutoencoderKL, randn_tensor
 
+DECODED_AT_ONCE = 4  # pictures that go through the VAE together
+
 
 def as_tensor(pictures: np.ndarray) -> Tensor:
     """RGB uint8 (F, H, W, 3) → float32 (F, 3, H, W) in [0, 1]."""
     return torch.from_numpy(np.array(pictures)).movedim(-1, 1).float() / 255
 
 
-def encode_pictures(vae: AutoencoderKL, pictures: Tensor, chunk: int = 4) -> Tensor:
+def encode_pictures(vae: AutoencoderKL, pictures: Tensor, chunk: int = DECODED_AT_ONCE) -> Tensor:
     """Pictures in [-1, 1] (F, 3, H, W) → latents (F, C, h, w): the mean of the VAE's distribution, scaled."""
     latents = [vae.encode(part.to(vae.dtype)).latent_dist.mean for part in pictures.split(chunk)]
     return (torch.cat(latents) - _shift(vae)) * vae.config.scaling_factor
 
 
-def decode_latents(vae: AutoencoderKL, latents: Tensor, chunk: int = 4) -> Iterator[np.ndarray]:
+def decode_latents(vae: AutoencoderKL, latents: Tensor, chunk: int = DECODED_AT_ONCE) -> Iterator[np.ndarray]:
     """Latents (F, C, h, w) → RGB uint8 (H, W, 3) one by one, decoded ``chunk`` at a time."""
     for part in latents.split(chunk):
         pictures = ((decode_to_tensor(vae, part).float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)

@@ -16,7 +16,7 @@ from torch import Tensor
 from magicpose_cli.core.errors import IntegrityError, UsageError
 from magicpose_cli.diffusion.denoise import Conditions, Networks, denoise
 from magicpose_cli.diffusion.guidance import Guidance
-from magicpose_cli.diffusion.latents import as_tensor, decode_latents, encode_pictures, first_noise
+from magicpose_cli.diffusion.latents import DECODED_AT_ONCE, as_tensor, decode_latents, encode_pictures, first_noise
 from magicpose_cli.diffusion.motion import with_motion
 from magicpose_cli.diffusion.pose_control import PoseEmbeddings
 from magicpose_cli.diffusion.stock import (
@@ -105,7 +105,7 @@ class MagicPosePipeline(DiffusionPipeline):
 
     @torch.no_grad()
     def stream(
-        self, reference: Any, pose_maps: PoseMaps, *, decode_chunk: int = 4, **options: Any
+        self, reference: Any, pose_maps: PoseMaps, *, decode_chunk: int = DECODED_AT_ONCE, **options: Any
     ) -> Iterator[np.ndarray]:
         """Yield the frames, RGB uint8 (H, W, 3), one by one; the VAE decodes ``decode_chunk`` at a time.
 
@@ -162,7 +162,7 @@ class MagicPosePipeline(DiffusionPipeline):
         pixels = (as_tensor(picture[None]) * 2 - 1).to(device)  # (1, 3, H, W) in [-1, 1]
         clean = encode_pictures(self.vae, pixels).to(self.unet.dtype)  # (1, C, h, w)
         text = self.encode_text(prompt)
-        rows = frames_per_batch or _batch_rows(device, clean.shape[-2] * clean.shape[-1])
+        rows = frames_per_batch or batch_rows(device, clean.shape[-2] * clean.shape[-1])
         unet = with_motion(self.unet, self.motion_adapter).to(device) if has_motion else self.unet
         networks = Networks(unet, self.appearance_unet, self.pose_controlnet)
         shared = not has_motion if shared_noise is None else shared_noise
@@ -255,7 +255,8 @@ def _plan(count: int, steps: int, rows: int, window: tuple[int, int] | None) -> 
     return [windows(count, *window, step) if window else batches(count, rows) for step in range(steps)]
 
 
-def _batch_rows(device: torch.device, positions: int) -> int:
+def batch_rows(device: torch.device, positions: int) -> int:
+    """How many frames of so many latent positions go through a network at a time."""
     return max(1, _POSITIONS_PER_BATCH.get(device.type, _POSITIONS_PER_BATCH_ON_A_GPU) // positions)
 
 

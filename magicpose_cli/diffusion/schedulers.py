@@ -1,5 +1,6 @@
 """Samplers by name: DDIM as published, and two that need fewer steps."""
 
+from magicpose_cli.core import names
 from magicpose_cli.diffusion.stock import (
     DDIMScheduler,
     DPMSolverMultistepScheduler,
@@ -7,11 +8,8 @@ from magicpose_cli.diffusion.stock import (
     UniPCMultistepScheduler,
 )
 
-SCHEDULERS: dict[str, type[SchedulerMixin]] = {
-    "ddim": DDIMScheduler,
-    "dpm++": DPMSolverMultistepScheduler,
-    "unipc": UniPCMultistepScheduler,
-}
+_CLASSES = (DDIMScheduler, DPMSolverMultistepScheduler, UniPCMultistepScheduler)  # in the order of the names
+SCHEDULERS: dict[str, type[SchedulerMixin]] = dict(zip(names.SCHEDULERS, _CLASSES, strict=True))
 
 
 def published_scheduler(prediction_type: str = "epsilon") -> DDIMScheduler:

@@ -11,6 +11,7 @@ from magicpose_cli.figures.render import Rendered, render
 from magicpose_cli.figures.scene import random_identity, with_background
 
 FIRST_TRAINING_SEED = 1_000_000
+_FIRST_DEMO_SEED, _DEMO_SEEDS = 500_000, 400_000
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ def held_out_pairs(count: int, candidates: int = 16) -> list[HeldOutPair]:
         )
         for n in range(count)
     ]
+
+
+def demo_seed(number: int) -> int:
+    """The first of the ten seeds of a demo's people and poses, held out like the pairs."""
+    return _FIRST_DEMO_SEED + 10 * number % _DEMO_SEEDS
 
 
 def held_out_clips(count: int) -> list[HeldOutClip]:

@@ -9,13 +9,13 @@ import numpy as np
 
 from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
+from magicpose_cli.core.names import DETECTORS, PLANNED_DETECTORS
 
 PARTS = {"body": BODY_COUNT, "left_hand": HAND_COUNT, "right_hand": HAND_COUNT, "face": FACE_COUNT}
 
-# name → (module, class). A new detector is one file and one line here.
-DETECTORS = {"mediapipe": ("magicpose_cli.pose.mediapipe", "MediaPipeDetector")}
-PLANNED = ("openpose", "dwpose")
 DEFAULT = "mediapipe"
+# name → class, in the module of that name beside this one
+_CLASSES = {"mediapipe": "MediaPipeDetector"}
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,14 @@ def make_detector(name: str = "auto", *, still: bool = False) -> PoseDetector:
     library is missing.
     """
     chosen = DEFAULT if name == "auto" else name
-    if chosen in PLANNED:
+    if chosen in PLANNED_DETECTORS:
         raise UsageError(
             f"the detector '{chosen}' is not part of this version of magicpose",
             f"use --detector {DEFAULT}; pose folders that {chosen} made elsewhere (OpenPose JSON) are read as they are",
         )
     if chosen not in DETECTORS:
-        near = difflib.get_close_matches(chosen.lower(), [*detector_names(), *PLANNED], n=1)
+        near = difflib.get_close_matches(chosen.lower(), [*detector_names(), *PLANNED_DETECTORS], n=1)
         question = f"did you mean '{near[0]}'? " if near else ""
         raise UsageError(f"unknown detector '{name}'", f"{question}use one of {', '.join(detector_names())}")
-    module, class_name = DETECTORS[chosen]
-    return getattr(importlib.import_module(module), class_name)(still=still)
+    module = importlib.import_module(f"magicpose_cli.pose.{chosen}")
+    return getattr(module, _CLASSES[chosen])(still=still)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from magicpose_cli.core.clip import DEFAULT_RATE
 from magicpose_cli.core.errors import InputError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.whole_folder import check_folder_place, whole_folder
@@ -27,7 +28,6 @@ from magicpose_cli.pose.strict_json import read_json
 
 __all__ = ["ClipInfo", "PoseFolder", "check_poses_output", "read_poses", "write_poses"]
 
-DEFAULT_FPS = Fraction(25)  # of folders that say none
 _MOST_FRAME_BYTES = 16_000_000
 _MOST_LIST_BYTES = 256_000_000
 
@@ -146,7 +146,7 @@ class _Gathered:
         if self.crowded:
             notes.append(f"several people in {self.crowded} of {count} frames: the largest in each frame is taken")
         width, height = self._fit_size(arrays, notes)
-        rate = fps or (self.info.fps if self.info else DEFAULT_FPS)
+        rate = fps or (self.info.fps if self.info else DEFAULT_RATE)
         return PoseFolder(PoseTrack(**arrays, width=width, height=height, fps=rate), self.info, tuple(notes))
 
     def _fit_size(self, arrays: dict[str, np.ndarray], notes: list[str]) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from magicpose_cli.core.clip import DEFAULT_RATE
 from magicpose_cli.core.errors import InputError
 from magicpose_cli.core.image_files import MAX_PIXELS, image_files
 from magicpose_cli.video.colour import UPRIGHT, Orientation, is_hdr, orientation_of, square_size
@@ -22,7 +23,6 @@ from magicpose_cli.video.source import (
 )
 from magicpose_cli.video.timing import Timing, frames_in, measure
 
-FOLDER_RATE = Fraction(25)
 _STILL = ("png", "jpeg", "bmp", "tiff", "heic", "psd")
 
 
@@ -83,7 +83,7 @@ def probe(path: Path, *, max_pixels: int = MAX_PIXELS) -> MediaInfo:
 
 def _images(path: Path, container: str, codec: str, width: int, height: int, count: int) -> MediaInfo:
     return MediaInfo(
-        path, container, codec, width, height, FOLDER_RATE, count, count, count / FOLDER_RATE, is_image=count == 1
+        path, container, codec, width, height, DEFAULT_RATE, count, count, count / DEFAULT_RATE, is_image=count == 1
     )
 
 
@@ -168,7 +168,7 @@ def _scan(container: InputContainer, stream: VideoStream, path: Path) -> tuple[T
     missing = _missing(container, stream, count)
     declared = stream.average_rate or stream.guessed_rate
     if len(stamps) < count:
-        rate = declared or FOLDER_RATE
+        rate = declared or DEFAULT_RATE
         return Timing(stream_start(stream), count / rate, rate, False), count, missing, False
     timing = measure(stamps, last_duration, stream.time_base, declared)
     if frames_in(timing.duration, timing.fps) > 1000 + 100 * count:

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
-_DEFAULT_RATE = Fraction(25)
+from magicpose_cli.core.clip import DEFAULT_RATE
+
 _STANDARD_RATES = tuple(Fraction(n) for n in range(1, 241)) + tuple(
     Fraction(n * 1000, 1001) for n in (15, 24, 30, 48, 60, 120)
 )
@@ -41,7 +42,7 @@ def measure(stamps: Iterable[int], last_duration: int, time_base: Fraction, decl
     gaps = np.diff(sorted_stamps)
     last = last_duration * time_base
     if len(gaps) == 0:
-        rate = declared if declared and declared > 0 else _DEFAULT_RATE
+        rate = declared if declared and declared > 0 else DEFAULT_RATE
         return Timing(start, max(last if last < 60 else Fraction(0), 1 / rate), rate, False)
     span = int(sorted_stamps[-1] - sorted_stamps[0]) * time_base
     median = float(np.median(gaps))

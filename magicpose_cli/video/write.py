@@ -1,6 +1,5 @@
 """Frames to a video file: H.264 in MP4 (or MOV, MKV), or a GIF or WebP, by the name. Whole or not at all."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ import av
 import numpy as np
 
 from magicpose_cli.core.clip import SoundSource
-from magicpose_cli.core.disk import is_disk_full
+from magicpose_cli.core.disk import file_sha256, is_disk_full
 from magicpose_cli.core.errors import InputError, OutputError, UsageError
 from magicpose_cli.core.progress import SILENT, Advance, Progress
 from magicpose_cli.video.audio import join, may_copy
@@ -82,7 +81,7 @@ def write_video(
             raise InputError(f"{count} frames came where {expected_frames} were expected; {path} was not written")
         audio, notes = _finish(temporary, kind, sound, path)
         _verify(temporary, kind, count, fps, path)
-        digest = _sha256(temporary)
+        digest = file_sha256(temporary)
     even = 0 if kind in ANIMATED_SUFFIXES else 1
     return VideoReport(path, width + width % 2 * even, height + height % 2 * even, fps, count, audio, digest, notes)
 
@@ -202,8 +201,3 @@ def _verify(file: Path, kind: str, count: int, fps: Fraction, path: Path) -> Non
         ) from error
     if decoded != count:
         raise OutputError(f"{path} holds {decoded} frames after writing {count}", "check the disk and run again")
-
-
-def _sha256(file: Path) -> str:
-    with open(file, "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

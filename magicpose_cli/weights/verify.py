@@ -1,17 +1,15 @@
 """sha256 of files on disk against weights.toml."""
 
 import contextlib
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from magicpose_cli.core.disk import file_sha256
 from magicpose_cli.core.errors import InputError, IntegrityError
 from magicpose_cli.core.progress import SILENT, Advance, Progress
 from magicpose_cli.weights import store
 from magicpose_cli.weights.registry import Weight
-
-_CHUNK = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -26,16 +24,10 @@ class Verified:
 
 def sha256_of(path: Path, advance: Advance | None = None) -> str:
     """The file's sha256 in hex; ``advance`` is told each stretch of bytes. InputError where it cannot be read."""
-    digest = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-                if advance:
-                    advance(len(chunk))
+        return file_sha256(path, advance)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}", "check the file and its rights") from error
-    return digest.hexdigest()
 
 
 def verify(path: Path, weight: Weight, progress: Progress = SILENT) -> None:

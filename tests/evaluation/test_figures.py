@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from magicpose_cli.evaluation.figures import is_nearest, score_clips, score_figures
-from magicpose_cli.figures.held_out import FIRST_TRAINING_SEED, held_out_clips, held_out_pairs, show, show_clip
+from magicpose_cli.figures.held_out import (
+    FIRST_TRAINING_SEED,
+    demo_seed,
+    held_out_clips,
+    held_out_pairs,
+    show,
+    show_clip,
+)
 
 PAIRS = held_out_pairs(8)
 
@@ -59,6 +66,8 @@ def test_pairs_are_held_out_and_all_candidates_differ():
         assert len(people) == 16 and len(poses) == 17
         assert len({*pair.other_expressions} - poses) == 15
         assert max(people) < FIRST_TRAINING_SEED and max(poses) < FIRST_TRAINING_SEED
+    for number in (0, 39_999, 40_000, 2**63):
+        assert held_out_pairs(5000)[-1].other_expressions[-1] < demo_seed(number) < FIRST_TRAINING_SEED - 10
 
 
 def test_a_true_dance_has_no_flicker_and_shuffled_frames_have():

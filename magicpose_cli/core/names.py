@@ -1,0 +1,6 @@
+"""Names that a user types and more than one room knows. Imports nothing: the command line reads them for --help."""
+
+SCHEDULERS = ("ddim", "dpm++", "unipc")
+FITS = ("auto", "none")
+DETECTORS = ("mediapipe",)
+PLANNED_DETECTORS = ("openpose", "dwpose")  # told as such, not as unknown
