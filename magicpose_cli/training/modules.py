@@ -6,7 +6,6 @@ A model folder has diffusers' pipeline layout; a stage loads what the stage befo
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 
 from magicpose_cli.core.errors import InputError
 from magicpose_cli.core.whole_folder import whole_folder
+from magicpose_cli.diffusion.checkpoints.components import MODEL_FILES
 from magicpose_cli.diffusion.load import load_part
 from magicpose_cli.diffusion.motion import with_motion
 from magicpose_cli.diffusion.stock import (
@@ -38,7 +38,6 @@ _PARTS = (
     "tokenizer",
     "scheduler",
 )
-_OURS = re.compile(rf"model_index\.json|({'|'.join(_PARTS)})(/[\w.-]+\.(json|safetensors|txt))?")
 
 
 @dataclass
@@ -103,7 +102,7 @@ def save_modules(modules: Modules, folder: Path, config: dict[str, object], dtyp
     ``config`` holds the pipeline's own settings (default_steps, default_guidance, native_size, …).
     """
     parts = {name: getattr(modules, name) for name in _PARTS}
-    with whole_folder(folder, ours=_OURS, overwrite=True) as fresh:
+    with whole_folder(folder, ours=MODEL_FILES, overwrite=True) as fresh:
         if all(part is not None for name, part in parts.items() if name != "motion_adapter"):
             from magicpose_cli.diffusion.pipeline import MagicPosePipeline
 

@@ -22,7 +22,7 @@ _SPARE_BYTES = 64 << 20
 MODULE_FILES = re.compile(r"config\.json|(diffusion_pytorch_)?model\.safetensors|\.DS_Store")
 _PARTS = "unet|appearance_unet|pose_controlnet|motion_adapter|vae|text_encoder|tokenizer|scheduler"
 MODEL_FILES = re.compile(
-    rf"(model_index|stage)\.json|({_PARTS})(/[^/]+\.(json|txt|safetensors))?|(({_PARTS})/)?\.DS_Store"
+    rf"model_index\.json|({_PARTS})(/[^/]+\.(json|txt|safetensors))?|(({_PARTS})/)?\.DS_Store"
 )
 
 
