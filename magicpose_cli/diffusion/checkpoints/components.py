@@ -21,9 +21,7 @@ _SPARE_BYTES = 64 << 20
 # What a folder with one module, and a model folder, may hold: a folder of these alone may be replaced.
 MODULE_FILES = re.compile(r"config\.json|(diffusion_pytorch_)?model\.safetensors|\.DS_Store")
 _PARTS = "unet|appearance_unet|pose_controlnet|motion_adapter|vae|text_encoder|tokenizer|scheduler"
-MODEL_FILES = re.compile(
-    rf"model_index\.json|({_PARTS})(/[^/]+\.(json|txt|safetensors))?|(({_PARTS})/)?\.DS_Store"
-)
+MODEL_FILES = re.compile(rf"model_index\.json|({_PARTS})(/[^/]+\.(json|txt|safetensors))?|(({_PARTS})/)?\.DS_Store")
 
 
 @dataclass(frozen=True)
