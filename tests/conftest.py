@@ -1,6 +1,5 @@
 """What all tests share: thread counts set before torch loads, no network, and no cache touched; a whole tiny model."""
 
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -57,7 +56,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("model") / "tiny"
-    text_encoder, tokenizer = _text(folder.parent)
+    text_encoder, tokenizer = _text()
     unet = UNet2DConditionModel(**_UNET)
     pipeline = MagicPosePipeline(
         vae=AutoencoderKL(
@@ -81,25 +80,22 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _text(scratch: Path):
+def _text():
     """A CLIP text encoder and a tokenizer that spells everything in bytes."""
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextConfig, CLIPTextModel
 
-    letters = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 256))]
-    letters += [chr(256 + n) for n in range(256 - len(letters))]
-    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
-    (scratch / "vocab.json").write_text(json.dumps({word: place for place, word in enumerate(words)}))
-    (scratch / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer(str(scratch / "vocab.json"), str(scratch / "merges.txt"), model_max_length=16)
+    from magicpose_cli.training.stages.base import byte_tokenizer
+
+    tokenizer = byte_tokenizer(16)
     config = CLIPTextConfig(
-        vocab_size=len(words),
+        vocab_size=len(tokenizer),
         hidden_size=24,
         intermediate_size=32,
         num_hidden_layers=1,
         num_attention_heads=2,
         max_position_embeddings=16,
-        bos_token_id=512,
-        eos_token_id=513,
-        pad_token_id=513,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
     )
     return CLIPTextModel(config), tokenizer

@@ -30,12 +30,17 @@ def with_motion(unet: UNet2DConditionModel, motion_adapter: MotionAdapter) -> UN
     return model.requires_grad_(False).eval()
 
 
-def run_denoiser(unet: Denoiser, sample: Tensor, timestep: Tensor | int, text: Tensor, **residuals: Any) -> Tensor:
+def run_denoiser(
+    unet: Denoiser, sample: Tensor, timestep: Tensor | int, text: Tensor, clips: int = 1, **residuals: Any
+) -> Tensor:
     """One pass over ``sample`` (F, C, h, w), with or without temporal layers; the prediction has the same shape.
 
-    With them the F frames are one window. ``text`` is (F, T, D), or (1, T, D) under ``attach_text``.
+    With them the F frames are ``clips`` windows, one after the other. ``timestep`` is one for all, or (F,) and the same
+    within a window. ``text`` is (F, T, D), or (1, T, D) under ``attach_text``.
     """
     if not isinstance(unet, UNetMotionModel):
         return unet(sample, timestep, text, return_dict=False, **residuals)[0]
-    frames = sample.movedim(0, 1).unsqueeze(0)  # (1, C, F, h, w)
-    return unet(frames, timestep, text, return_dict=False, **residuals)[0].squeeze(0).movedim(0, 1)
+    if isinstance(timestep, Tensor) and timestep.ndim:
+        timestep = timestep.unflatten(0, (clips, -1))[:, 0]
+    frames = sample.unflatten(0, (clips, -1)).movedim(1, 2)  # (clips, C, F / clips, h, w)
+    return unet(frames, timestep, text, return_dict=False, **residuals)[0].movedim(2, 1).flatten(0, 1)

@@ -18,7 +18,13 @@ from magicpose_cli.figures.render import Rendered
 
 
 @dataclass(frozen=True)
-class FigureScores:
+class _Scores:
+    def to_json(self) -> dict[str, float | int]:
+        return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class FigureScores(_Scores):
     """Means over the pairs. Retrieval in [0, 1]; PSNR in dB against the true render, the whole picture."""
 
     pairs: int
@@ -32,12 +38,9 @@ class FigureScores:
     psnr_copied_reference: float
     psnr_without_bank: float
 
-    def to_json(self) -> dict[str, float | int]:
-        return _rounded(self)
-
 
 @dataclass(frozen=True)
-class ClipScores:
+class ClipScores(_Scores):
     """Means over the held-out dances. Flicker in levels of 255 (``similarity.flicker``).
 
     ``flicker_frame_by_frame`` is the same model's without its motion module; it equals ``flicker`` where there is none.
@@ -47,9 +50,6 @@ class ClipScores:
     clip_psnr: float
     flicker: float
     flicker_frame_by_frame: float
-
-    def to_json(self) -> dict[str, float | int]:
-        return _rounded(self)
 
 
 def score_figures(
@@ -113,7 +113,3 @@ def _faces(shown: Sequence[Rendered]) -> np.ndarray:
     region = np.zeros((size, size), bool)
     region[top : bottom + 1, left : right + 1] = True
     return region
-
-
-def _rounded(scores: FigureScores | ClipScores) -> dict[str, float | int]:
-    return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(scores).items()}

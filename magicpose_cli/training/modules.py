@@ -16,7 +16,7 @@ from magicpose_cli.core.errors import InputError
 from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.diffusion.checkpoints.components import MODEL_FILES
 from magicpose_cli.diffusion.load import load_part
-from magicpose_cli.diffusion.motion import with_motion
+from magicpose_cli.diffusion.motion import Denoiser, with_motion
 from magicpose_cli.diffusion.stock import (
     AutoencoderKL,
     CLIPTextModel,
@@ -67,8 +67,10 @@ class Modules:
             network.to(device)
         return self
 
-    def unet_with_motion(self) -> UNetMotionModel:
-        """The denoiser with the motion module's temporal layers: its parameters are those of the two, not copies."""
+    def denoiser(self) -> Denoiser:
+        """The UNet, with the temporal layers where there is a motion module: the parameters are theirs, not copies."""
+        if self.motion_adapter is None:
+            return self.unet
         if self._with_motion is None:
             model = with_motion(self.unet, self.motion_adapter)
             for part in (self.unet, self.motion_adapter):

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import torch
-from PIL import Image
+
+from magicpose_cli.video.images import write_image
 
 
 def write_grid(path: Path, pictures: torch.Tensor) -> None:
     """Write uint8 (rows, columns, S, S, 3) as one PNG."""
     rows, columns, height, width, _ = pictures.shape
     sheet = pictures.permute(0, 2, 1, 3, 4).reshape(rows * height, columns * width, 3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet.numpy()).save(path)
+    write_image(path, sheet.numpy(), overwrite=True)

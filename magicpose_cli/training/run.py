@@ -7,7 +7,6 @@ header that says which run it belongs to.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +18,11 @@ from accelerate import PartialState
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from magicpose_cli.core.disk import is_disk_full, sync
+from magicpose_cli.core.disk import is_disk_full
 from magicpose_cli.core.errors import DiskFullError, IntegrityError, OutputError, UsageError
 from magicpose_cli.diffusion.stock import EMAModel
 from magicpose_cli.training.modules import Modules
+from magicpose_cli.video.output import whole_output
 
 STATE_FILE = "state.safetensors"
 
@@ -59,15 +59,9 @@ def save_run(run: Run, folder: Path) -> None:
     header = {**_identity(run), "step": run.step, "seconds": run.seconds, "averaged": run.average.optimization_step}
     if run.loss == run.loss:
         header["loss"] = run.loss
-    fresh = folder / f".{STATE_FILE}.{os.getpid()}.new"
-    with told_plainly(folder):
-        try:
-            contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-            save_file(contiguous, fresh, {"run": json.dumps(header)})
-            sync(fresh)
-            os.replace(fresh, folder / STATE_FILE)
-        finally:
-            fresh.unlink(missing_ok=True)
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    with whole_output(folder / STATE_FILE, overwrite=True) as temporary, told_plainly(folder):
+        save_file(contiguous, temporary, {"run": json.dumps(header)})
 
 
 def restore_run(run: Run, folder: Path) -> None:

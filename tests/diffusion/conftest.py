@@ -1,6 +1,5 @@
 """Tiny stock diffusers models with random weights: real classes, milliseconds a pass."""
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -79,27 +78,24 @@ def tiny_vae():
     ).eval()
 
 
-def tiny_text(folder):
+def tiny_text():
     """A byte-level CLIP vocabulary and a two-layer text model."""
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+    from transformers import CLIPTextConfig, CLIPTextModel
 
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    letters = [chr(c) for c in printable] + [chr(256 + i) for i in range(256 - len(printable))]
-    words = letters + [f"{letter}</w>" for letter in letters] + ["<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}), encoding="utf-8")
-    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
-    tokenizer = CLIPTokenizer(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"), model_max_length=8)
+    from magicpose_cli.training.stages.base import byte_tokenizer
+
+    tokenizer = byte_tokenizer(8)
     torch.manual_seed(4)
     config = CLIPTextConfig(
-        vocab_size=len(words),
+        vocab_size=len(tokenizer),
         hidden_size=24,
         intermediate_size=32,
         num_hidden_layers=2,
         num_attention_heads=2,
         max_position_embeddings=8,
-        bos_token_id=len(words) - 2,
-        eos_token_id=len(words) - 1,
-        pad_token_id=len(words) - 1,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
     )
     return tokenizer, CLIPTextModel(config).eval()
 
@@ -110,8 +106,8 @@ def shape(request):
 
 
 @pytest.fixture(scope="session")
-def text_parts(tmp_path_factory):
-    return tiny_text(tmp_path_factory.mktemp("tokenizer"))
+def text_parts():
+    return tiny_text()
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.errors import InputError, UsageError
 from magicpose_cli.training.config import read_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +18,8 @@ def _read(folder: Path, text: str):
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
+        ("steppes = 1", "no entry 'steppes'"),
+        ("batch = 3", "not a multiple"),
         ('steps = "two"', "steps is 'two', not a whole number"),
         ("steps = 0", "steps is 0 use at least 1"),
         ("steps = true", "not a whole number"),
@@ -40,6 +42,18 @@ def test_a_wrong_entry_is_one_sentence(entry: str, told: str, tmp_path: Path):
     with pytest.raises(UsageError) as caught:
         _read(tmp_path, f'stage = "vae"\n{entry}\n')
     assert told in f"{caught.value.message} {caught.value.hint}"
+
+
+def test_a_recipe_names_its_stage(tmp_path: Path):
+    (tmp_path / "r.toml").write_text("seed = 1\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="names no stage"):
+        read_recipe(tmp_path / "r.toml")
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path):
+    (tmp_path / "r.toml").write_text("stage = = 1", encoding="utf-8")
+    with pytest.raises(InputError, match=r"r\.toml is not a TOML file"):
+        read_recipe(tmp_path / "r.toml")
 
 
 def test_entries_arrive_in_their_own_kinds(tmp_path: Path):

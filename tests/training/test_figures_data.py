@@ -10,7 +10,7 @@ from magicpose_cli.training.data.figures import FigureGroups, figure_loader
 
 def _batches(workers: int, first: int, count: int, share: tuple[int, int] = (0, 1)) -> list[torch.Tensor]:
     options = DataOptions(size=32, targets_per_reference=1, workers=workers, window=8)
-    return [batch.images for batch in islice(figure_loader(options, 2, 7, first, None, share), count)]
+    return [batch.images for batch in islice(figure_loader(FigureGroups(options, 2, 7, first, None, share)), count)]
 
 
 def test_a_batch_depends_on_its_step_alone():

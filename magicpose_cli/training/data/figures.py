@@ -132,21 +132,14 @@ def _leave_signals_to_the_parent(index: int) -> None:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
-def figure_loader(
-    options: DataOptions,
-    groups: int,
-    seed: int,
-    first_step: int,
-    encode: Callable[[torch.Tensor], torch.Tensor] | None = None,
-    share: tuple[int, int] = (0, 1),
-) -> Iterator[FigureBatch]:
-    """Batches from ``first_step`` on, without end, rendered by ``options.workers`` processes ahead of need."""
-    dataset = FigureGroups(options, groups, seed, first_step, encode, share)
+def figure_loader(figures: FigureGroups) -> Iterator[FigureBatch]:
+    """Batches from the first step on, without end, rendered by ``options.workers`` processes ahead of need."""
+    workers = figures.options.workers
     loader = DataLoader(
-        dataset,
+        figures,
         batch_size=None,
-        num_workers=options.workers,
-        prefetch_factor=8 if options.workers else None,
+        num_workers=workers,
+        prefetch_factor=8 if workers else None,
         worker_init_fn=_leave_signals_to_the_parent,
     )
     return iter(loader)

@@ -11,6 +11,7 @@ from contextlib import nullcontext
 import torch
 
 from magicpose_cli.diffusion.attention_bank import AttentionBank
+from magicpose_cli.diffusion.motion import run_denoiser
 from magicpose_cli.diffusion.reference_attention import attach_read, attach_write
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.data.figures import FigureBatch
@@ -82,13 +83,9 @@ def predict(
         maps = pose_maps.to(noisy.device).movedim(-1, 1).to(noisy.dtype) / 255  # (B, 3, S, S)
         down, mid = modules.pose_controlnet(noisy, t, text, controlnet_cond=maps, return_dict=False)
         residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
-    unet = modules.unet if modules.motion_adapter is None else modules.unet_with_motion()
+    unet = modules.denoiser()
     with attach_read(unet, bank) if reference is not None else nullcontext():
-        if modules.motion_adapter is None:
-            return unet(noisy, t, text, **residuals).sample
-        clips = noisy.unflatten(0, (groups, -1)).movedim(1, 2)  # (R, C, K, h, w)
-        said = unet(clips, t.unflatten(0, (groups, -1))[:, 0], text, **residuals).sample
-        return said.movedim(2, 1).flatten(0, 1)
+        return run_denoiser(unet, noisy, t, text, clips=groups, **residuals)
 
 
 def denoising_picture(modules: Modules, batch: FigureBatch, *, appearance: bool, pose: bool) -> torch.Tensor:
