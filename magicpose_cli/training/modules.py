@@ -15,7 +15,7 @@ import torch
 from magicpose_cli.core.errors import InputError
 from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.diffusion.checkpoints.components import MODEL_FILES
-from magicpose_cli.diffusion.load import load_part
+from magicpose_cli.diffusion.load import PARTS, load_part
 from magicpose_cli.diffusion.motion import Denoiser, with_motion
 from magicpose_cli.diffusion.stock import (
     AutoencoderKL,
@@ -26,17 +26,6 @@ from magicpose_cli.diffusion.stock import (
     MotionAdapter,
     UNet2DConditionModel,
     UNetMotionModel,
-)
-
-_PARTS = (
-    "vae",
-    "unet",
-    "appearance_unet",
-    "pose_controlnet",
-    "motion_adapter",
-    "text_encoder",
-    "tokenizer",
-    "scheduler",
 )
 
 
@@ -57,7 +46,7 @@ class Modules:
 
     def networks(self) -> Iterator[tuple[str, torch.nn.Module]]:
         """Name and network of each part that has weights."""
-        for name in _PARTS:
+        for name in PARTS:
             part = getattr(self, name)
             if isinstance(part, torch.nn.Module):
                 yield name, part
@@ -95,7 +84,7 @@ def load_modules(folder: Path) -> Modules:
     """Load every part that the model folder holds, as strictly as a pipeline. Raises InputError, IntegrityError."""
     if not folder.is_dir():
         raise InputError(f"the model folder {folder} is not there", "train the stage before, or correct 'start'")
-    return Modules(**{name: load_part(folder, name) for name in _PARTS if (folder / name).is_dir()})
+    return Modules(**{name: load_part(folder, name) for name in PARTS if (folder / name).is_dir()})
 
 
 def save_modules(modules: Modules, folder: Path, config: dict[str, object], dtype: torch.dtype) -> None:
@@ -103,7 +92,7 @@ def save_modules(modules: Modules, folder: Path, config: dict[str, object], dtyp
 
     ``config`` holds the pipeline's own settings (default_steps, default_guidance, native_size, …).
     """
-    parts = {name: getattr(modules, name) for name in _PARTS}
+    parts = {name: getattr(modules, name) for name in PARTS}
     with whole_folder(folder, ours=MODEL_FILES, overwrite=True) as fresh:
         if all(part is not None for name, part in parts.items() if name != "motion_adapter"):
             from magicpose_cli.diffusion.pipeline import MagicPosePipeline

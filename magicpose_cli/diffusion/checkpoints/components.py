@@ -14,13 +14,14 @@ import torch
 from magicpose_cli.core.errors import DiskFullError, IntegrityError, UsageError
 from magicpose_cli.core.progress import Advance, Progress
 from magicpose_cli.core.whole_folder import whole_folder
+from magicpose_cli.diffusion.load import PARTS
 
 DTYPES = {"float16": torch.float16, "float32": torch.float32, "bfloat16": torch.bfloat16}
 _SPARE_BYTES = 64 << 20
 
 # What a folder with one module, and a model folder, may hold: a folder of these alone may be replaced.
 MODULE_FILES = re.compile(r"config\.json|(diffusion_pytorch_)?model\.safetensors|\.DS_Store")
-_PARTS = "unet|appearance_unet|pose_controlnet|motion_adapter|vae|text_encoder|tokenizer|scheduler"
+_PARTS = "|".join(PARTS)
 MODEL_FILES = re.compile(rf"model_index\.json|({_PARTS})(/[^/]+\.(json|txt|safetensors))?|(({_PARTS})/)?\.DS_Store")
 
 
