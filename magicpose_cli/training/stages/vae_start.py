@@ -1,51 +1,51 @@
-"""First weights for a small ``AutoencoderKL`` that already sees: a pyramid, exact on the way in, smooth on the way out.
+"""First weights for a small ``AutoencoderKL`` that already sees: principal components in, least squares out.
 
 Trained from random weights, the autoencoder needs tens of thousands of steps before a picture has its colours: the
 group norms forget absolute values, and each convolution of the path around them shrinks the signal. So that path
-starts as arithmetic: the encoder halves twice by averaging and then splits 2 × 2 into a mean and three differences
-(Haar 1910); the decoder puts them together and doubles by interpolation. Residual branches start at zero and learn the
-rest. Two identities carry a signal through group norm and SiLU unchanged: a constant pair ±C far larger than any
-signal fixes the norm's scale, and silu(x) - silu(-x) = x, so each signal travels as a pair ±x.
+starts as arithmetic fitted to some pictures: each level of the encoder keeps the strongest components of 2 x 2 cells of
+the level before (Pearson 1901), each level of the decoder is the linear map that best undoes it. Residual branches
+start at zero and learn the rest. Two identities carry a signal through group norm and SiLU unchanged: a constant pair
+±C far larger than any signal fixes the norm's scale, and silu(x) - silu(-x) = x, so each signal travels as a pair ±x.
+
+Letters: N pictures, S signals of a level, C channels, H, W size of a level.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from magicpose_cli.diffusion.stock import AutoencoderKL
 
-CONSTANT = 16.0  # against signals of about 1: the norm's scale then varies by less than one percent
-DETAIL_GAIN = 2.5  # differences are smaller than means; this brings their latents nearer to unit variance
-DETAIL_SHARE = 0.7  # of a difference put back: nearest-neighbour doubling also shows it at the neighbours
+CONSTANT_IN = 32.0  # against signals of about 1: the norm's scale then varies by less than one percent
+CONSTANT_OUT = 4.0  # some percent; a larger one would make the decoder's last layer too touchy to train
+WHITENING = 0.5  # 0: latents keep the components' own spreads, 1: all spread alike
 FIRST_LOG_VARIANCE = -8.0  # latents start almost without noise
 MIXING = 0.03  # random weights on top, so that no channel stays dead
-
-_HAAR = torch.tensor([[[1, 1], [1, 1]], [[1, -1], [1, -1]], [[1, 1], [-1, -1]], [[1, -1], [-1, 1]]]) / 4.0
-_SLOPE = torch.tensor([-1.0, 0.0, 1.0])
-_HERE = torch.tensor([0.0, 1.0, 0.0])
-_SMOOTH = torch.tensor([0.25, 0.5, 0.25])
 COLOURS = 3
-SIGNALS = 4 * COLOURS
+_FITTED_AT = 60_000  # places of a level that a fit looks at
 
 
-def start_as_pyramid(vae: AutoencoderKL) -> None:
-    """Give ``vae`` its first weights. It needs 4 levels, ``SIGNALS`` latent channels or more, and room for the pairs.
+def start_from_pictures(vae: AutoencoderKL, pictures: Tensor) -> None:
+    """Give ``vae`` its first weights, fitted to ``pictures`` (N, 3, H, W) in [-1, 1].
 
-    Raises ValueError where the configuration does not fit.
+    Raises ValueError where the configuration has no room for the signals.
     """
-    config = vae.config
-    first, last, groups = config.block_out_channels[0], config.block_out_channels[-1], config.norm_num_groups
-    widths_differ = config.block_out_channels[0] != config.block_out_channels[1] and (
-        config.block_out_channels[-1] != config.block_out_channels[-2]
-    )
-    if len(config.block_out_channels) != 4 or config.latent_channels < SIGNALS or not widths_differ:
-        raise ValueError(f"a pyramid needs 4 levels of different widths and {SIGNALS} latent channels or more")
+    widths, groups = list(vae.config.block_out_channels), vae.config.norm_num_groups
+    if len(widths) < 3 or widths[0] == widths[1] or widths[-1] == widths[-2]:
+        raise ValueError("the first two and the last two of block_out_channels must differ")
+    pairs_in, pairs_out = _pairs(widths[-1], groups, vae.config.latent_channels), _pairs(widths[0], groups, COLOURS)
     with torch.no_grad():
         _clear(vae)
-        _encoder(vae, _pairs(last, groups, SIGNALS))
-        _decoder(vae, _pairs(first, groups, COLOURS))
+        levels, gains = _encoder(vae, pictures, pairs_in)
+        _decoder(vae, levels, gains, pairs_out)
         for module in vae.modules():
             if isinstance(module, nn.Conv2d) and module.weight.any():
-                module.weight += MIXING * torch.randn_like(module.weight) * module.weight[0].numel() ** -0.5
+                module.weight += MIXING * torch.randn_like(module.weight) * _typical(module.weight)
+
+
+def _typical(weight: Tensor) -> Tensor:
+    """A scale for random weights beside the fitted ones: what torch would have started with."""
+    return torch.tensor(weight[0].numel() ** -0.5)
 
 
 def _clear(vae: AutoencoderKL) -> None:
@@ -63,39 +63,69 @@ def _clear(vae: AutoencoderKL) -> None:
                 module.weight[:same, :same, 0, 0] = torch.eye(same)
 
 
-def _encoder(vae: AutoencoderKL, pairs: list[tuple[int, int]]) -> None:
-    encoder = vae.encoder
-    for k in range(COLOURS):
-        encoder.conv_in.weight[k, k, 1, 1] = 1
-        for block in encoder.down_blocks[:2]:
-            block.downsamplers[0].conv.weight[k, k, :2, :2] = _HAAR[0]
-        for band, kernel in enumerate(_HAAR):
-            encoder.down_blocks[2].downsamplers[0].conv.weight[band * COLOURS + k, k, :2, :2] = kernel
-    _put_pairs(encoder.down_blocks[3].resnets[0].conv_shortcut, pairs, vae.config.norm_num_groups)
-    for j in range(SIGNALS):
-        gain = 1.0 if j < COLOURS else DETAIL_GAIN
-        _take_pair(encoder.conv_out, j, pairs[j], gain, vae.config.norm_num_groups)
-    channels = torch.arange(vae.config.latent_channels)
+def _encoder(vae: AutoencoderKL, pictures: Tensor, pairs: list[tuple[int, int]]) -> tuple[list[Tensor], Tensor]:
+    """The signals of each level (N, S, H, W), finest first, and the gain of each latent."""
+    encoder, latents = vae.encoder, vae.config.latent_channels
+    encoder.conv_in.weight[range(COLOURS), range(COLOURS), 1, 1] = 1
+    levels = [pictures]
+    for block in encoder.down_blocks[:-1]:
+        conv = block.downsamplers[0].conv
+        kernel = _components(levels[-1], conv.out_channels)  # (S', S, 2, 2)
+        conv.weight[: len(kernel), : kernel.shape[1], :2, :2] = kernel
+        levels.append(F.conv2d(levels[-1], kernel, stride=2))
+    if levels[-1].shape[1] < latents:
+        raise ValueError(f"block_out_channels[-2] leaves {levels[-1].shape[1]} signals for {latents} latent channels")
+    levels[-1] = levels[-1][:, :latents]
+    gains = levels[-1].std((0, 2, 3)).clamp_min(1e-4) ** -WHITENING
+    _put_pairs(encoder.down_blocks[-1].resnets[0].conv_shortcut, pairs, vae.config.norm_num_groups, CONSTANT_IN)
+    for j, gain in enumerate(gains):
+        _take_pair(encoder.conv_out, j, pairs[j], float(gain) * CONSTANT_IN, vae.config.norm_num_groups)
+    channels = torch.arange(latents)
     vae.quant_conv.weight[channels, channels, 0, 0] = 1
-    vae.quant_conv.bias[vae.config.latent_channels :] = FIRST_LOG_VARIANCE
+    vae.quant_conv.bias[latents:] = FIRST_LOG_VARIANCE
     vae.post_quant_conv.weight[channels, channels, 0, 0] = 1
+    return levels, gains
 
 
-def _decoder(vae: AutoencoderKL, pairs: list[tuple[int, int]]) -> None:
+def _components(signals: Tensor, room: int) -> Tensor:
+    """The strongest components of 2 x 2 cells as a kernel (S', S, 2, 2), S' = min(4 S, room); a mean stays a mean."""
+    cells = F.unfold(signals, 2, stride=2).movedim(1, -1).flatten(0, 1).double()  # (places, S·4)
+    _, vectors = torch.linalg.eigh(cells.T @ cells)
+    strongest = vectors.flip(1)[:, : min(room, vectors.shape[1])].T
+    strongest = strongest * strongest.sum(1, keepdim=True).sign()
+    return (0.5 * strongest).unflatten(1, (signals.shape[1], 2, 2)).float()
+
+
+def _decoder(vae: AutoencoderKL, levels: list[Tensor], gains: Tensor, pairs: list[tuple[int, int]]) -> None:
     decoder = vae.decoder
-    for j in range(SIGNALS):
-        decoder.conv_in.weight[j, j, 1, 1] = 1.0 if j < COLOURS else 1 / DETAIL_GAIN
-    along = ((_HERE, _HERE), (_HERE, _SLOPE), (_SLOPE, _HERE), (_SLOPE, _SLOPE))  # vertical, horizontal
+    for j, gain in enumerate(gains):
+        decoder.conv_in.weight[j, j, 1, 1] = 1 / gain
+    signals = levels[-1]
+    for block, wanted in zip(decoder.up_blocks[:-1], reversed(levels[:-1]), strict=True):
+        doubled = F.interpolate(signals, scale_factor=2, mode="nearest")
+        kernel, bias = _least_squares(doubled, wanted)
+        conv = block.upsamplers[0].conv
+        conv.weight[: len(kernel), : kernel.shape[1]], conv.bias[: len(bias)] = kernel, bias
+        signals = F.conv2d(doubled, kernel, bias, padding=1)
+    _put_pairs(decoder.up_blocks[-1].resnets[0].conv_shortcut, pairs, vae.config.norm_num_groups, CONSTANT_OUT)
     for k in range(COLOURS):
-        for band, (vertical, horizontal) in enumerate(along):
-            share = 1.0 if band == 0 else DETAIL_SHARE
-            kernel = share * torch.outer(vertical, horizontal)
-            decoder.up_blocks[0].upsamplers[0].conv.weight[k, band * COLOURS + k] = kernel
-        for block in decoder.up_blocks[1:3]:
-            block.upsamplers[0].conv.weight[k, k] = torch.outer(_SMOOTH, _SMOOTH)
-    _put_pairs(decoder.up_blocks[3].resnets[0].conv_shortcut, pairs, vae.config.norm_num_groups)
-    for k in range(COLOURS):
-        _take_pair(decoder.conv_out, k, pairs[k], 1.0, vae.config.norm_num_groups)
+        _take_pair(decoder.conv_out, k, pairs[k], CONSTANT_OUT, vae.config.norm_num_groups)
+
+
+def _least_squares(given: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """The 3 x 3 kernel (S', S, 3, 3) and bias (S',) that bring ``given`` (N, S, H, W) nearest to ``wanted``."""
+    size = given.shape[1] * 9 + 1
+    normal, right = torch.zeros(size, size).double(), torch.zeros(size, wanted.shape[1]).double()
+    share = max(1, given.shape[0] * given.shape[2] * given.shape[3] // _FITTED_AT)
+    for one, goal in zip(given, wanted, strict=True):
+        places = torch.randperm(one.shape[1] * one.shape[2])[:: share]
+        seen = F.unfold(one[None], 3, padding=1)[0][:, places].T.double()  # (places, S·9)
+        seen = torch.cat([seen, torch.ones(len(seen), 1).double()], 1)
+        normal += seen.T @ seen
+        right += seen.T @ goal.flatten(1)[:, places].T.double()
+    ridge = 1e-6 * normal.diagonal().mean() * torch.eye(size).double()
+    solved = torch.linalg.solve(normal + ridge, right).float()  # (S·9 + 1, S')
+    return solved[:-1].T.unflatten(1, (given.shape[1], 3, 3)), solved[-1]
 
 
 def _pairs(channels: int, groups: int, signals: int) -> list[tuple[int, int]]:
@@ -108,15 +138,15 @@ def _pairs(channels: int, groups: int, signals: int) -> list[tuple[int, int]]:
     return [(start, start + 1) for start in starts[:signals]]
 
 
-def _put_pairs(conv: nn.Conv2d, pairs: list[tuple[int, int]], groups: int) -> None:
+def _put_pairs(conv: nn.Conv2d, pairs: list[tuple[int, int]], groups: int, constant: float) -> None:
     conv.weight.zero_()
     for j, (plus, minus) in enumerate(pairs):
         conv.weight[plus, j], conv.weight[minus, j] = 1, -1
     size = conv.out_channels // groups
-    conv.bias[0::size], conv.bias[1::size] = CONSTANT, -CONSTANT
+    conv.bias[0::size], conv.bias[1::size] = constant, -constant
 
 
 def _take_pair(conv: nn.Conv2d, output: int, pair: tuple[int, int], gain: float, groups: int) -> None:
     size = conv.in_channels // groups
-    scale: Tensor | float = gain * CONSTANT * (2 / size) ** 0.5  # undoes the norm
+    scale = gain * (2 / size) ** 0.5  # undoes the norm
     conv.weight[output, pair[0], 1, 1], conv.weight[output, pair[1], 1, 1] = scale, -scale
