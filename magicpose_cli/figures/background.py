@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from magicpose_cli.figures.canvas import OVERSAMPLING, Canvas, shade
-from magicpose_cli.figures.identity import Colour
+from magicpose_cli.figures.textures import Colour
 
 
 @lru_cache(maxsize=16)

@@ -93,7 +93,8 @@ def _arm(chance: np.random.Generator) -> dict[str, float]:
     return {
         "shoulder": float(shoulder),
         "elbow": float(elbow),
-        "forearm_reach": float(chance.uniform(0.8, 1.0)),
+        "upper_arm_forward": float(chance.uniform(-0.15, 0.5)),
+        "forearm_forward": float(chance.uniform(0.0, 0.75)),
         "arm_front": -1.0 if kind < 0.36 and chance.random() < 0.35 else 1.0,
         "wrist": float(chance.uniform(-0.45, 0.45)),
         "curl": float(chance.uniform(0.8, 1.0) if fist else chance.uniform(0, 0.25)),
@@ -103,10 +104,10 @@ def _arm(chance: np.random.Generator) -> dict[str, float]:
 
 
 def _legs(chance: np.random.Generator) -> dict[str, float]:
-    """Both legs: hip, knee and how much of each length is seen."""
+    """Both legs: hip, knee and, by how much of each length is seen, how far the thigh points forward and the shin back."""
 
     def leg(hip: float, knee: float, thigh: float = 1.0, shin: float = 1.0) -> dict[str, float]:
-        return {"hip": float(hip), "knee": float(knee), "thigh_reach": float(thigh), "shin_reach": float(shin)}
+        return {"hip": float(hip), "knee": float(knee), "thigh_forward": math.acos(thigh), "shin_forward": -math.acos(shin)}
 
     def standing() -> dict[str, float]:
         return leg(chance.uniform(0.0, 0.16), chance.uniform(-0.12, 0.06))
