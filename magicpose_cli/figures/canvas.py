@@ -67,6 +67,12 @@ class Canvas:
         """A limb: round at both ends, with its own radius at each."""
         self.convex(capsule_outline(start, end, start_radius, end_radius), colour)
 
+    def shows(self, points: Sequence[complex], margin: float) -> bool:
+        """Whether anything within ``margin`` pixels of the points' box lies in the picture."""
+        size = self.pixels.shape[0] / OVERSAMPLING
+        x, y = [point.real for point in points], [point.imag for point in points]
+        return max(x) > -margin and min(x) < size + margin and max(y) > -margin and min(y) < size + margin
+
     def fabric(self, outline: Points, tile: np.ndarray, frame: "Frame", *, convex: bool = False) -> None:
         """A filled outline with a picture in it: ``tile`` (h, w, 4) uint8, laid by ``frame``, mirrored beyond its edge.
 
@@ -78,7 +84,7 @@ class Canvas:
         right, bottom = min(int(right), self.pixels.shape[1]), min(int(bottom), self.pixels.shape[0])
         if right <= left or bottom <= top:
             return
-        mean = cv2.mean(tile)
+        mean = cv2.mean(tile[::4, ::4])
         draw = cv2.fillConvexPoly if convex else cv2.fillPoly
         draw(self.pixels, grid if convex else [grid], mean, cv2.LINE_AA, _SHIFT)
         mask = np.zeros((bottom - top, right - left), np.uint8)

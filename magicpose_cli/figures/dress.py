@@ -12,13 +12,15 @@ from magicpose_cli.figures.identity import Identity, Light, Logo
 from magicpose_cli.figures.textures import TEXELS, Cloth, Colour, cloth_tile
 
 _EDGE = 0.76  # how dark the line is that keeps a limb apart from what is behind it
-_ROUND = 320  # texels all the way round a torso: the width of a cloth tile
+_ROUND = 200  # texels all the way round a torso: the width of a cloth tile
 _DEPTH = 0.62  # a torso's thickness as a share of its width
 
 
 def draw_leg(canvas: Canvas, skeleton: Skeleton, leg: Limb, identity: Identity) -> None:
     """One leg with its shoe; a skirt comes later, over both."""
     unit, p = skeleton.unit, identity.proportions
+    if not canvas.shows((leg.root, leg.middle, leg.tip), 0.06 * unit):
+        return
     top, knee, ankle = p.leg_radius, 0.74 * p.leg_radius, 0.5 * p.leg_radius
     heel = leg.tip + 0.42 * (leg.tip - leg.middle) / (abs(leg.tip - leg.middle) + 1e-6) * p.foot * unit
     edge = 0.005 * unit
@@ -26,7 +28,7 @@ def draw_leg(canvas: Canvas, skeleton: Skeleton, leg: Limb, identity: Identity) 
     sole, toe = 0.46 * p.foot * unit, 0.36 * p.foot * unit
     canvas.capsule(heel, leg.end, sole + edge, toe + edge, shade(identity.shoes, 0.6))
     canvas.capsule(heel - 0.004j * unit, leg.end - 0.006j * unit, 0.9 * sole, 0.82 * toe, identity.shoes)
-    parts = [(leg.middle, leg.tip, knee, ankle, p.shin, 120), (leg.root, leg.middle, top, knee, p.thigh, 0)]
+    parts = [(leg.middle, leg.tip, knee, ankle, p.shin, 70), (leg.root, leg.middle, top, knee, p.thigh, 0)]
     skin = Cloth("heather", (identity.skin,))
     wide = 1.08 if covered > 1 else 0.92
     cloth = identity.bottom if covered > 1 else skin
@@ -53,14 +55,14 @@ def draw_arm(canvas: Canvas, skeleton: Skeleton, arm: Limb, identity: Identity) 
     points = skeleton.right_hand if arm.side == RIGHT else skeleton.left_hand
     edge = 0.005 * unit
     _draw_hand(canvas, points, p.hand * unit, wrist * unit, identity.skin)
-    column = 180 if arm.side == RIGHT else 240
+    column = 110 if arm.side == RIGHT else 150
     if sleeves == 1:
         cuff = arm.middle + 0.94 * (arm.tip - arm.middle)
-        parts = [(arm.middle, cuff, elbow * 1.06, wrist * 1.16, p.forearm, column + 30, cloth),
+        parts = [(arm.middle, cuff, elbow * 1.06, wrist * 1.16, p.forearm, column + 20, cloth),
                  (arm.root, arm.middle, shoulder, elbow * 1.06, p.upper_arm, column, cloth)]  # fmt: skip
     else:
         skin = Cloth("heather", (identity.skin,))
-        parts = [(arm.middle, arm.tip, elbow * 0.96, wrist, p.forearm, column + 30, skin),
+        parts = [(arm.middle, arm.tip, elbow * 0.96, wrist, p.forearm, column + 20, skin),
                  (arm.root, arm.middle, shoulder * 0.92, elbow * 0.96, p.upper_arm, column, skin)]  # fmt: skip
         if sleeves:
             hem = arm.root + 0.6 * (arm.middle - arm.root)
@@ -68,7 +70,9 @@ def draw_arm(canvas: Canvas, skeleton: Skeleton, arm: Limb, identity: Identity) 
     rims = (parts[:2], parts[2:]) if sleeves == 0.5 else (parts,)
     for group in rims:
         for start, end, first, last, _, _, stuff in group:
-            outline = capsule_outline(start, end, first * unit + edge, last * unit + edge)
+            # No rim where the arm joins the shoulder.
+            begin = start + 0.3 * (end - start) if start == arm.root else start
+            outline = capsule_outline(begin, end, first * unit + edge, last * unit + edge)
             canvas.convex(outline, shade(stuff.colour, _EDGE))
         for start, end, first, last, length, place, stuff in group:
             _limb(canvas, start, end, (first, last), length, stuff, place, unit, light)
@@ -82,7 +86,7 @@ def draw_torso(canvas: Canvas, skeleton: Skeleton, identity: Identity) -> None:
         _draw_skirt(canvas, skeleton, identity)
     else:
         hips = (skeleton.right_leg.root, skeleton.left_leg.root)
-        _limb(canvas, *hips, (p.leg_radius, p.leg_radius), 2 * p.hips, identity.bottom, 60, unit, Light(strength=0.1))
+        _limb(canvas, *hips, (p.leg_radius, p.leg_radius), 2 * p.hips, identity.bottom, 35, unit, Light(strength=0.1))
 
     strip = _strip(identity.top, identity.jacket, identity.logo)
     half = _half_width(skeleton, p.shoulders + 0.6 * p.arm_radius, _DEPTH)
@@ -122,13 +126,14 @@ def _limb(
 ) -> None:
     """One part in its cloth, cut from the tile at ``column`` and shaded round; radii and length in figure heights."""
     thick = max(radii)
+    if not canvas.shows((start, end), thick * unit):
+        return
     rows, columns = max(8, round((length + 2 * thick) * TEXELS)), max(6, round(2 * thick * TEXELS))
     tile = cloth_tile(cloth)[:rows, column : column + columns]
     along = end - start
     way = along / abs(along) if abs(along) > 1e-6 else 1j
     across = -1j * way
-    x = np.linspace(-1, 1, tile.shape[1], dtype=np.float32)
-    shaded = _shaded(tile, x, across, light)
+    shaded = _shaded(tile, _steps(tile.shape[1]), across, light)
     corner = start - thick * unit * (way + across)
     frame = Frame(corner, 2 * thick * unit * across, along + 2 * thick * unit * way)
     canvas.fabric(capsule_outline(start, end, radii[0] * unit, radii[1] * unit), shaded, frame, convex=True)
@@ -138,17 +143,25 @@ def _shaded(tile: np.ndarray, x: np.ndarray, across: complex, light: Light) -> n
     """The tile as a round thing: brightest where it faces the light; ``x`` from -1 to 1 across it."""
     sideways = across.real * light.x + across.imag * light.y
     fall = 1 + light.strength * (1.1 * x * sideways + 0.7 * np.sqrt(1 - x * x * 0.98) - 0.45)
-    colours = fall[:, None] * np.array((1 + 0.07 * light.warmth, 1, 1 - 0.1 * light.warmth, 1), np.float32)
-    lit = tile * colours.astype(np.float32)
-    np.minimum(lit, 255, out=lit)
-    lit[..., 3] = 255
-    return lit.astype(np.uint8)
+    colours = fall[:, None].astype(np.float32) * _tint(light.warmth)
+    colours[:, 3] = 1
+    return cv2.convertScaleAbs(tile * colours)  # rounds, and holds at 255
+
+
+@lru_cache(maxsize=256)
+def _steps(count: int) -> np.ndarray:
+    return np.linspace(-1, 1, count, dtype=np.float32)
+
+
+@lru_cache(maxsize=32)
+def _tint(warmth: float) -> np.ndarray:
+    return np.array((1 + 0.07 * warmth, 1, 1 - 0.1 * warmth, 1), np.float32)
 
 
 def _wrapped(strip: np.ndarray, turn: float, columns: int, across: complex, light: Light) -> np.ndarray:
     """The half of a strip round the body that is seen, shaded: its middle column is the front."""
     columns = max(8, columns)
-    x = np.linspace(-0.995, 0.995, columns, dtype=np.float32)
+    x = 0.995 * _steps(columns)
     place = ((np.arcsin(x) - turn) / math.pi + 1) * (_ROUND / 2)
     return _shaded(strip[:, np.rint(place).astype(int) % _ROUND], x, across, light)
 
@@ -205,7 +218,7 @@ def _draw_skirt(canvas: Canvas, skeleton: Skeleton, identity: Identity) -> None:
     strip = cloth_tile(identity.bottom)
     half = 0.5 * (right - left).real
     down = low - 0.5 * (waist[0] + waist[1])
-    tile = _wrapped(strip[:160], skeleton.turn, 120, across, identity.light)
+    tile = _wrapped(strip[:100], skeleton.turn, 80, across, identity.light)
     folds = 1 - 0.07 * np.cos(np.linspace(0, 9 * math.pi, tile.shape[1], dtype=np.float32)) ** 2
     tile[..., :3] = tile[..., :3] * folds[:, None]
     frame = Frame(0.5 * (waist[0] + waist[1]) - half, complex(2 * half), down)
@@ -246,15 +259,15 @@ def _strip(top: Cloth, jacket: Cloth | None, logo: Logo | None) -> np.ndarray:
     """All of a top, laid flat: the front's middle is the middle column."""
     strip = cloth_tile(top).copy()
     if logo is not None:
-        size = 64
+        size = 40
         share = cv2.resize(_logo_mask(logo), (size, size), interpolation=cv2.INTER_AREA)[..., None] / np.float32(255)
-        place = strip[32 : 32 + size, (_ROUND - size) // 2 : (_ROUND + size) // 2, :3]
+        place = strip[20 : 20 + size, (_ROUND - size) // 2 : (_ROUND + size) // 2, :3]
         place += (np.array(logo.colour, np.float32) - place) * share
     if jacket is not None:
-        open_half = (10 + 0.11 * np.arange(len(strip)))[:, None]
+        open_half = (6 + 0.11 * np.arange(len(strip)))[:, None]
         away = np.abs(np.arange(_ROUND)[None] - _ROUND / 2) - open_half
         outer = np.clip(away + 0.5, 0, 1)[..., None].astype(np.float32)
-        lapel = (1 - 0.3 * (np.abs(away - 2.5) < 2.5))[..., None].astype(np.float32)
+        lapel = (1 - 0.3 * (np.abs(away - 1.5) < 1.5))[..., None].astype(np.float32)
         strip[..., :3] += (cloth_tile(jacket)[..., :3] * lapel - strip[..., :3]) * outer
     strip.setflags(write=False)
     return strip

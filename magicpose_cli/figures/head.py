@@ -188,8 +188,13 @@ def _flat_face(skin: Colour, freckles: float, stubble: bool, hair: Colour) -> np
     angle = np.linspace(-math.pi, math.pi, _COLUMNS)[None]
 
     def tint(centre: float, height: float, wide: float, colour: tuple[float, ...], share: float) -> None:
-        spot = share * np.exp(-(((angle - centre) / wide) ** 2) - ((y - height) / wide) ** 2)
-        tile[..., :3] += (np.array(colour, np.float32) - tile[..., :3]) * spot[..., None].astype(np.float32)
+        column, row = (centre / math.pi + 1) * _COLUMNS / 2, (height + 1.15) / 2.4 * _ROWS
+        reach = math.ceil(wide * 2 * _ROWS / 2.4) + 1
+        rows = slice(max(0, int(row) - reach), int(row) + reach)
+        columns = slice(max(0, int(column) - reach), int(column) + reach)
+        near = ((angle[:, columns] - centre) / wide) ** 2 + ((y[rows] - height) / wide) ** 2
+        spot = (share * np.exp(-near))[..., None].astype(np.float32)
+        tile[rows, columns, :3] += (np.array(colour, np.float32) - tile[rows, columns, :3]) * spot
 
     for side in (-1, 1):
         tint(side * 0.62, 0.42, 0.2, (226, 92, 84), 0.3)

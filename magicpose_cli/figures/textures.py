@@ -10,10 +10,10 @@ import numpy as np
 
 Colour = tuple[int, int, int]  # R, G, B, each 0 to 255
 
-TEXELS = 512
+TEXELS = 320
 """Texels to the height of a standing figure: what gives a pattern its size on the body."""
 
-_HEIGHT, _WIDTH = 200, 320  # of a tile: a torso's height, and all the way round it
+_HEIGHT, _WIDTH = 125, 200  # of a tile: a torso's height, and all the way round it
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,12 @@ class Cloth:
         return self.colours[0]
 
 
-@lru_cache(maxsize=96)
+@lru_cache(maxsize=64)
 def cloth_tile(cloth: Cloth) -> np.ndarray:
-    """The material as a picture: float32 (200, 320, 4), RGB and a cover of 255. Shared: do not write into it."""
+    """The material as a picture: float32 (125, 200, 4), RGB and a cover of 255. Shared: do not write into it."""
     chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((cloth.seed, 606))))
     tile = np.full((_HEIGHT, _WIDTH, 4), 255, np.float32)
     tile[..., :3] = _KINDS[cloth.kind](chance, np.array(cloth.colours, np.float32))
-    tile[..., :3] *= (1 + 0.05 * natural_noise(chance, _HEIGHT, _WIDTH))[..., None]
     tile.setflags(write=False)
     return tile
 
@@ -45,11 +44,11 @@ def natural_noise(chance: np.random.Generator, height: int, width: int, coarsest
     """Noise whose spectrum falls as that of natural pictures, about 1/f: float32 (height, width), spread about 1."""
     total = np.zeros((height, width), np.float32)
     cells = coarsest
-    for octave in range(4):
+    for octave in range(3):
         grid = chance.standard_normal((cells, max(2, cells * width // height))).astype(np.float32)
         total += cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC) / 2**octave
         cells *= 2
-    return total / max(1e-6, float(total.std()))
+    return total / np.float32(1.1)
 
 
 def _mesh(chance: np.random.Generator, angle: float | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -64,7 +63,7 @@ def _mesh(chance: np.random.Generator, angle: float | None = None) -> tuple[np.n
 def _wave(place: np.ndarray, period: float, share: float) -> np.ndarray:
     """Soft-edged bands, 0 to 1: ``share`` of each period is 1."""
     phase = np.abs(place / period % 1 - 0.5) * 2
-    return np.clip((phase - (1 - share)) * period / 5 + 0.5, 0, 1)
+    return np.clip((phase - (1 - share)) * period / 4 + 0.5, 0, 1)
 
 
 def _mix(ground: np.ndarray, colour: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -81,7 +80,7 @@ def _heather(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
 
 def _stripes(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
     place, _ = _mesh(chance)
-    period = float(chance.uniform(22, 56))
+    period = float(chance.uniform(14, 35))
     tile = _mix(colours[0], colours[1], _wave(place, period, float(chance.uniform(0.25, 0.6))))
     if len(colours) > 2:
         tile = _mix(tile, colours[2], _wave(place + 0.5 * period, 2 * period, 0.12))
@@ -90,7 +89,7 @@ def _stripes(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
 
 def _checks(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
     x, y = _mesh(chance, float(chance.choice((0, 0.785))))
-    period = float(chance.uniform(28, 60))
+    period = float(chance.uniform(18, 38))
     tile = _mix(colours[0], colours[1], 0.55 * _wave(x, period, 0.45))
     tile = _mix(tile, colours[1], 0.55 * _wave(y, period, 0.45))
     if len(colours) > 2:
@@ -100,7 +99,7 @@ def _checks(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
 
 def _dots(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
     x, y = _mesh(chance, 0.0)
-    period = float(chance.uniform(26, 52))
+    period = float(chance.uniform(16, 32))
     row = np.floor(y / period)
     far = np.hypot((x / period + 0.5 * (row % 2)) % 1 - 0.5, y / period - row - 0.5)
     radius = float(chance.uniform(0.2, 0.34))
@@ -109,7 +108,7 @@ def _dots(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
 
 def _zigzag(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
     x, y = _mesh(chance, 0.0)
-    period = float(chance.uniform(30, 56))
+    period = float(chance.uniform(19, 35))
     return _mix(colours[0], colours[1], _wave(y + np.abs(x / period % 1 - 0.5) * period, period, 0.45))
 
 
@@ -131,8 +130,8 @@ def _natural(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
 def _leaves(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
     """Dead leaves: shapes over shapes, sizes by a power law, as things hide each other in natural pictures."""
     tile = np.ascontiguousarray(_flat(chance, colours).astype(np.uint8))
-    radii = np.clip(7 / np.sqrt(chance.uniform(0.03, 1, 260)), 0, 34)
-    for radius, x, y in zip(radii, chance.uniform(0, _WIDTH, 260), chance.uniform(0, _HEIGHT, 260), strict=True):
+    radii = np.clip(5 / np.sqrt(chance.uniform(0.03, 1, 220)), 0, 22)
+    for radius, x, y in zip(radii, chance.uniform(0, _WIDTH, 220), chance.uniform(0, _HEIGHT, 220), strict=True):
         colour = (colours[int(chance.integers(len(colours)))] * chance.uniform(0.85, 1.1)).clip(0, 255)
         if chance.random() < 0.6:
             cv2.circle(tile, (int(x), int(y)), int(radius), colour.tolist(), -1, cv2.LINE_AA)
@@ -150,10 +149,10 @@ def _gradient(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
 
 def _knit(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
     x, y = _mesh(chance, 0.0)
-    period = float(chance.uniform(11, 16))
-    tile = colours[0] * (1 - 0.16 * _wave(x + 2 * np.sin(y / 4), period, 0.3))[..., None]
+    period = float(chance.uniform(7, 10))
+    tile = colours[0] * (1 - 0.16 * _wave(x + 1.3 * np.sin(y / 2.5), period, 0.3))[..., None]
     if chance.random() < 0.6:
-        band = _wave(y + 6 * np.abs(x / period % 1 - 0.5), float(chance.uniform(60, 90)), float(chance.uniform(0.2, 0.4)))
+        band = _wave(y + 4 * np.abs(x / period % 1 - 0.5), float(chance.uniform(38, 56)), float(chance.uniform(0.2, 0.4)))
         tile = _mix(tile, colours[1], 0.85 * band)
     return tile
 
