@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from magicpose_cli.figures.body import Head
@@ -211,7 +212,7 @@ def _lit_tile(tile: np.ndarray, head: Head, light: Light, factor: float) -> np.n
 def _strands(colour: Colour, seed: int) -> np.ndarray:
     """Strands down a tile, with a shine across its upper third: float32 (64, 96, 4)."""
     chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, 707))))
-    strands = natural_noise(chance, 24, 96, 8)[:12].repeat(6, axis=0)[:64]
+    strands = cv2.resize(natural_noise(chance, 24, 96, 8), (96, 128), interpolation=cv2.INTER_CUBIC)[:64]
     rows = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
     shine = np.exp(-(((rows - 0.33) / 0.09) ** 2))
     tile = np.full((64, 96, 4), 255, np.float32)

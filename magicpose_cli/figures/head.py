@@ -110,8 +110,8 @@ def _draw_mouth(canvas: Canvas, face: FacePoints, identity: Identity, width: flo
         teeth = 0.68 * inner[[3, 2, 1]] + 0.32 * inner[[5, 6, 7]]
         canvas.polygon([*inner[0:5], *teeth], _WHITE)
         if abs(inner[2] - inner[6]) > 0.16 * width:
-            tongue = 0.62 * inner[[5, 6, 7]] + 0.38 * inner[[3, 2, 1]]
-            canvas.polygon([inner[5], inner[6], inner[7], *tongue[::-1]], (206, 92, 96))
+            tongue = 0.66 * inner[[5, 6, 7]] + 0.34 * inner[[3, 2, 1]]
+            canvas.polygon([inner[5], inner[6], inner[7], *tongue[::-1]], (168, 62, 70))
     else:
         canvas.line([outer[0], *inner[0:5], outer[6]], 0.05 * width, (104, 34, 38))
 

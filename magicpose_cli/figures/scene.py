@@ -159,7 +159,7 @@ def _cloth(
 ) -> tuple[Cloth, float | None]:
     """A cloth and its hue (None: a neutral), at a distance from another hue and from the skin."""
     ground, hue = _any_colour(chance, away_from)
-    while skin is not None and _distance(ground, skin) < 75:
+    while skin is not None and _distance(ground, skin) < 95:
         ground, hue = _any_colour(chance, away_from)
     kind = str(chance.choice(CLOTH_KINDS, p=[_KIND_SHARES[kind] for kind in CLOTH_KINDS]))
     strong = chance.random() < 0.22  # most patterns are quiet
