@@ -29,20 +29,21 @@ def background(seed: int, size: int) -> np.ndarray:
         whole = cv2.resize(whole[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_LINEAR)
     if chance.random() < (0.65 if seed % 2 else 0.2):
         whole = cv2.GaussianBlur(whole, (0, 0), size * chance.uniform(0.008, 0.02))
-    lit = cv2.convertScaleAbs(whole * _light_fall(chance, size))
-    pixels = np.zeros((size * OVERSAMPLING, size * OVERSAMPLING, 4), np.uint8)
-    pixels[..., :3] = lit.repeat(OVERSAMPLING, axis=0).repeat(OVERSAMPLING, axis=1)
+    lit = cv2.cvtColor(cv2.multiply(whole, _light_fall(chance, size), dtype=cv2.CV_8U), cv2.COLOR_RGB2RGBA)
+    lit[..., 3] = 0
+    pixels = cv2.resize(lit, (size * OVERSAMPLING, size * OVERSAMPLING), interpolation=cv2.INTER_NEAREST)
     pixels.setflags(write=False)
     return pixels
 
 
 def _light_fall(chance: np.random.Generator, size: int) -> np.ndarray:
-    """Brightness that drifts over the picture, (size, size, 1): light from one side, soft unevenness."""
+    """Brightness that drifts over the picture, (size, size, 3): light from one side, soft unevenness."""
     x, y = np.meshgrid(np.linspace(-1, 1, 16), np.linspace(-1, 1, 16))
     way = chance.uniform(0, 2 * math.pi)
     fall = 1 + chance.uniform(0, 0.13) * (x * math.cos(way) + y * math.sin(way)) - chance.uniform(0, 0.1) * (x * x + y * y)
     fall += 0.025 * natural_noise(chance, 16, 16)
-    return cv2.resize(fall.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)[..., None]
+    whole = cv2.resize(fall.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
+    return cv2.merge((whole, whole, whole))
 
 
 def _paper(chance: np.random.Generator, canvas: Canvas, top: float, bottom: float, ground: Colour, depth: float) -> None:

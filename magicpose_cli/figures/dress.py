@@ -9,9 +9,8 @@ import numpy as np
 from magicpose_cli.figures.body import RIGHT, Limb, Skeleton
 from magicpose_cli.figures.canvas import Canvas, Frame, capsule_outline, shade
 from magicpose_cli.figures.identity import Identity, Light, Logo
-from magicpose_cli.figures.textures import TEXELS, Cloth, Colour, cloth_tile
+from magicpose_cli.figures.textures import TEXELS, Cloth, Colour, cloth_edge, cloth_tile
 
-_EDGE = 0.76  # how dark the line is that keeps a limb apart from what is behind it
 _ROUND = 200  # texels all the way round a torso: the width of a cloth tile
 _DEPTH = 0.62  # a torso's thickness as a share of its width
 
@@ -34,14 +33,14 @@ def draw_leg(canvas: Canvas, skeleton: Skeleton, leg: Limb, identity: Identity) 
     cloth = identity.bottom if covered > 1 else skin
     for start, end, first, last, _, _ in parts:
         outline = capsule_outline(start, end, first * unit * wide + edge, last * unit * wide + edge)
-        canvas.convex(outline, shade(cloth.colour, _EDGE))
+        canvas.convex(outline, cloth_edge(cloth))
     for start, end, first, last, length, column in parts:
         cuff = 1.25 if covered > 1 and column else 1.0
         _limb(canvas, start, end, (first * wide, last * wide * cuff), length, cloth, column, unit, identity.light)
     if 0 < covered <= 1:
         hem = leg.root + covered * (leg.middle - leg.root)
         outline = capsule_outline(leg.root, hem, top * 1.03 * unit + edge, top * 1.0 * unit + edge)
-        canvas.convex(outline, shade(identity.bottom.colour, _EDGE))
+        canvas.convex(outline, cloth_edge(identity.bottom))
         sizes = (top * 1.05, top * 1.04)
         _limb(canvas, leg.root, hem, sizes, covered * p.thigh, identity.bottom, 0, unit, identity.light)
 
@@ -73,7 +72,7 @@ def draw_arm(canvas: Canvas, skeleton: Skeleton, arm: Limb, identity: Identity) 
             # No rim where the arm joins the shoulder.
             begin = start + 0.3 * (end - start) if start == arm.root else start
             outline = capsule_outline(begin, end, first * unit + edge, last * unit + edge)
-            canvas.convex(outline, shade(stuff.colour, _EDGE))
+            canvas.convex(outline, cloth_edge(stuff))
         for start, end, first, last, length, place, stuff in group:
             _limb(canvas, start, end, (first, last), length, stuff, place, unit, light)
 
@@ -96,7 +95,7 @@ def draw_torso(canvas: Canvas, skeleton: Skeleton, identity: Identity) -> None:
     tile = _wrapped(strip, skeleton.turn, round(2 * half / unit * TEXELS), across, identity.light)
     rows = [_torso_row(skeleton, identity, share) for share in (0.0, 0.12, 0.25, 0.4, 0.6, 0.8, 1.0)]
     outline = [a for a, _ in rows] + [b for _, b in reversed(rows)]
-    edge = shade((identity.jacket or identity.top).colour, _EDGE)
+    edge = cloth_edge(identity.jacket or identity.top)
     canvas.lines([[a for a, _ in rows[1:]], [b for _, b in rows[1:]]], 0.01 * unit, edge)
     shoulders = capsule_outline(skeleton.right_arm.root, skeleton.left_arm.root, radius, radius)
     canvas.fabric(shoulders, tile, frame, convex=True)
@@ -107,10 +106,11 @@ def draw_torso(canvas: Canvas, skeleton: Skeleton, identity: Identity) -> None:
     collar = 1.5 * p.neck_radius * unit
     if math.cos(skeleton.turn) > 0.2:
         low = base + 0.25 * p.neck_radius * unit * down + 0.2 * p.neck_radius * unit * math.sin(skeleton.turn)
-        canvas.oval(low, collar * across * 1.0, 0.8 * collar, shade((identity.jacket or identity.top).colour, 0.8))
+        canvas.oval(low, collar * across * 1.0, 0.8 * collar, cloth_edge(identity.jacket or identity.top))
         canvas.oval(low - 0.006j * unit, 0.86 * collar * across, 0.68 * collar, shade(identity.skin, 0.92))
-    skin = Cloth("heather", (shade(identity.skin, 0.86),))
-    _limb(canvas, base, chin, (p.neck_radius * 0.95, p.neck_radius), p.neck, skin, 0, unit, identity.light)
+    skin = Cloth("flat", (shade(identity.skin, 0.86),))
+    thick = p.neck_radius * (1 + 0.2 * abs(math.sin(skeleton.head.yaw)))
+    _limb(canvas, base, chin, (0.95 * thick, thick), p.neck, skin, 0, unit, identity.light)
 
 
 def _limb(
@@ -227,7 +227,7 @@ def _draw_skirt(canvas: Canvas, skeleton: Skeleton, identity: Identity) -> None:
         thigh = capsule_outline(leg.root, hem, p.leg_radius * unit, 1.25 * p.leg_radius * unit)
         canvas.fabric(thigh, tile, frame, convex=True)
     canvas.fabric(outline, tile, frame)
-    canvas.line([left, *quarter, right], 0.01 * unit, shade(identity.bottom.colour, 0.7))
+    canvas.line([left, *quarter, right], 0.01 * unit, cloth_edge(identity.bottom))
 
 
 def _draw_hand(canvas: Canvas, points: np.ndarray, length: float, wrist: float, skin: Colour) -> None:

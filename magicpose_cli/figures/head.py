@@ -40,7 +40,7 @@ def draw_head(canvas: Canvas, skeleton: Skeleton, face: FacePoints, identity: Id
         if face.near[36 + 6 * index : 42 + 6 * index].mean() > _FACING:
             _draw_eye(canvas, head, face.eyes[index], complex(face.drawn[68 + index]), identity)
     _draw_brows(canvas, head, face, identity)
-    if face.near[51] > _FACING:
+    if face.near[51] > 0.02:
         _draw_mouth(canvas, face, identity, head.half_width)
     if not hair_behind(skeleton):
         draw_hanging_hair(canvas, head, identity)

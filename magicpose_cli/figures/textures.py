@@ -34,10 +34,18 @@ class Cloth:
 def cloth_tile(cloth: Cloth) -> np.ndarray:
     """The material as a picture: float32 (125, 200, 4), RGB and a cover of 255. Shared: do not write into it."""
     chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((cloth.seed, 606))))
-    tile = np.full((_HEIGHT, _WIDTH, 4), 255, np.float32)
-    tile[..., :3] = _KINDS[cloth.kind](chance, np.array(cloth.colours, np.float32))
+    colours = _KINDS[cloth.kind](chance, np.array(cloth.colours, np.float32)).astype(np.float32)
+    tile = cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA)
+    tile[..., 3] = 255
     tile.setflags(write=False)
     return tile
+
+
+@lru_cache(maxsize=128)
+def cloth_edge(cloth: Cloth) -> Colour:
+    """The dark line round a part of this material: its mean colour, darkened."""
+    red, green, blue = (int(0.74 * c) for c in cloth_tile(cloth)[::4, ::4, :3].mean((0, 1)))
+    return red, green, blue
 
 
 def natural_noise(chance: np.random.Generator, height: int, width: int, coarsest: int = 3) -> np.ndarray:
@@ -75,7 +83,7 @@ def _flat(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
 
 
 def _heather(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
-    return colours[0] * (1 + 0.1 * natural_noise(chance, _HEIGHT, _WIDTH, 6))[..., None]
+    return colours[0] * (1 + 0.1 * natural_noise(chance, _HEIGHT, _WIDTH, 6))[..., None].astype(np.float32)
 
 
 def _stripes(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
