@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from magicpose_cli.figures.identity import Colour
+from magicpose_cli.figures.textures import Colour
 
 OVERSAMPLING = 2
 _SHIFT = 4
@@ -15,6 +16,15 @@ _CIRCLE = np.exp(1j * np.linspace(0, 2 * math.pi, 20, endpoint=False))
 _HALF = np.exp(1j * np.linspace(-math.pi / 2, math.pi / 2, 9))
 
 Points = Sequence[complex] | np.ndarray
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a tile lies in the picture, in pixels: its first corner and its two edges."""
+
+    origin: complex
+    across: complex  # along the tile's rows: the whole width
+    along: complex  # along the tile's columns: the whole height
 
 
 class Canvas:
@@ -55,18 +65,71 @@ class Canvas:
 
     def capsule(self, start: complex, end: complex, start_radius: float, end_radius: float, colour: Colour) -> None:
         """A limb: round at both ends, with its own radius at each."""
-        along = end - start
-        unit = along / abs(along) if abs(along) > 1e-6 else 1 + 0j
-        outline = np.empty(2 * len(_HALF), np.complex128)
-        outline[: len(_HALF)] = end + (end_radius * unit) * _HALF
-        outline[len(_HALF) :] = start - (start_radius * unit) * _HALF
-        self.convex(outline, colour)
+        self.convex(capsule_outline(start, end, start_radius, end_radius), colour)
+
+    def shows(self, points: Sequence[complex], margin: float) -> bool:
+        """Whether anything within ``margin`` pixels of the points' box lies in the picture."""
+        size = self.pixels.shape[0] / OVERSAMPLING
+        x, y = [point.real for point in points], [point.imag for point in points]
+        return max(x) > -margin and min(x) < size + margin and max(y) > -margin and min(y) < size + margin
+
+    def fabric(self, outline: Points, tile: np.ndarray, frame: "Frame", *, convex: bool = False) -> None:
+        """A filled outline with a picture in it: ``tile`` (h, w, 4) uint8, laid by ``frame``, mirrored beyond its edge.
+
+        The soft rim is of the tile's mean colour, the rest is copied whole: as fast as a blend is not.
+        """
+        grid = _grid(outline)
+        (left, top), (right, bottom) = grid.min(0) // _STEPS - 1, grid.max(0) // _STEPS + 2
+        left, top = max(int(left), 0), max(int(top), 0)
+        right, bottom = min(int(right), self.pixels.shape[1]), min(int(bottom), self.pixels.shape[0])
+        if right <= left or bottom <= top:
+            return
+        mean = cv2.mean(tile[::4, ::4])
+        draw = cv2.fillConvexPoly if convex else cv2.fillPoly
+        draw(self.pixels, grid if convex else [grid], mean, cv2.LINE_AA, _SHIFT)
+        mask = np.zeros((bottom - top, right - left), np.uint8)
+        grid -= np.array((left, top), np.int32) * _STEPS
+        draw(mask, grid if convex else [grid], 255, cv2.LINE_AA, _SHIFT)
+        inside = cv2.threshold(mask, 254, 255, cv2.THRESH_BINARY)[1]
+        origin = frame.origin * OVERSAMPLING - complex(left, top) - (0.5 + 0.5j)
+        across, along = (step * OVERSAMPLING for step in (frame.across / tile.shape[1], frame.along / tile.shape[0]))
+        origin += 0.5 * (across + along)
+        matrix = np.array([[across.real, along.real, origin.real], [across.imag, along.imag, origin.imag]])
+        patch = cv2.warpAffine(
+            tile, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        )
+        cv2.copyTo(patch, inside, self.pixels[top:bottom, left:right])
+
+    def shadow(self, centre: complex, half_width: float, half_height: float, depth: float) -> None:
+        """A soft dark oval on what is drawn so far; it covers nothing."""
+        middle = centre * OVERSAMPLING
+        reach_x, reach_y = half_width * OVERSAMPLING, half_height * OVERSAMPLING
+        height, width = self.pixels.shape[:2]
+        left, right = (min(width, max(0, round(middle.real + s * reach_x))) for s in (-1, 1))
+        top, bottom = (min(height, max(0, round(middle.imag + s * reach_y))) for s in (-1, 1))
+        if right - left < 2 or bottom - top < 2:
+            return
+        x = (np.arange(left, right, dtype=np.float32) + 0.5 - middle.real) / reach_x
+        y = (np.arange(top, bottom, dtype=np.float32) + 0.5 - middle.imag) / reach_y
+        light = 1 - depth * np.square(np.clip(1 - x[None] ** 2 - y[:, None] ** 2, 0, None))
+        ground = self.pixels[top:bottom, left:right]
+        np.multiply(ground, light[..., None], out=ground, casting="unsafe")
 
     def finish(self) -> tuple[np.ndarray, np.ndarray]:
         """The picture (size, size, 3) uint8 and the share of each pixel that shapes cover, 0 to 255."""
         size = self.pixels.shape[0] // OVERSAMPLING
         small = cv2.resize(self.pixels, (size, size), interpolation=cv2.INTER_AREA)
         return cv2.cvtColor(small, cv2.COLOR_RGBA2RGB), small[..., 3]
+
+
+def capsule_outline(start: complex, end: complex, start_radius: float, end_radius: float) -> np.ndarray:
+    """The outline of a limb that is round at both ends: (18,) complex, convex."""
+    along = end - start
+    unit = along / abs(along) if abs(along) > 1e-6 else 1j
+    outline = np.empty(2 * len(_HALF), np.complex128)
+    outline[: len(_HALF)] = end + (end_radius * unit) * _HALF
+    outline[len(_HALF) :] = start - (start_radius * unit) * _HALF
+    return outline
 
 
 def shade(colour: Colour, factor: float) -> Colour:

@@ -8,35 +8,40 @@ import numpy as np
 @dataclass(frozen=True)
 class FigurePose:
     """Angles in radians. Limb angles count from hanging straight down, positive away from the body's middle;
-    the elbow, knee and wrist add to the angle of the limb above. ``right_`` is the person's own right, which
-    is at the picture's left. A ``_reach`` is the seen share of a limb's length (less than 1: it points
-    towards the viewer). Defaults: standing, arms a little apart, a calm face.
+    the elbow, knee and wrist add to the angle of the limb above. They lie in the plane of the body, which faces
+    the viewer; a ``_forward`` is how far that one part points out of the plane, positive where the person looks
+    (the part's seen length is its cosine). The whole body is then turned by ``turn`` about the upright axis.
+    ``right_`` is the person's own right, which is at the picture's left while the person faces the viewer.
+    Defaults: standing, arms a little apart, a calm face.
     """
 
     root_x: float = 0.0  # share of the picture's width, to the right
     jump: float = 0.0  # share of the picture's height, above the ground
     scale: float = 1.0
-    lean: float = 0.0  # of the torso, positive to the picture's right
+    turn: float = 0.0  # 0 faces the viewer, positive turns to the picture's right, ±pi shows the back
+    lean: float = 0.0  # of the torso, positive to the person's left
     shoulder_tilt: float = 0.0  # positive: the person's left shoulder is lower
     hip_tilt: float = 0.0
 
     right_shoulder: float = 0.25
     right_elbow: float = 0.0
-    right_forearm_reach: float = 1.0
-    right_arm_front: float = 1.0  # above 0: drawn in front of the body, else behind
+    right_upper_arm_forward: float = 0.0
+    right_forearm_forward: float = 0.0
+    right_arm_front: float = 1.0  # above 0: the hand is before the body, else behind
     left_shoulder: float = 0.25
     left_elbow: float = 0.0
-    left_forearm_reach: float = 1.0
+    left_upper_arm_forward: float = 0.0
+    left_forearm_forward: float = 0.0
     left_arm_front: float = 1.0
 
     right_hip: float = 0.05
     right_knee: float = 0.0
-    right_thigh_reach: float = 1.0
-    right_shin_reach: float = 1.0
+    right_thigh_forward: float = 0.0
+    right_shin_forward: float = 0.0
     left_hip: float = 0.05
     left_knee: float = 0.0
-    left_thigh_reach: float = 1.0
-    left_shin_reach: float = 1.0
+    left_thigh_forward: float = 0.0
+    left_shin_forward: float = 0.0
     left_leg_front: float = 1.0  # above 0: the left leg is drawn over the right one
 
     right_wrist: float = 0.0

@@ -1,14 +1,16 @@
 """Held-out figures: (identity, pose) pairs and dances that training never sees, and the pairs' look-alikes.
 
-Training draws its seeds from ``FIRST_TRAINING_SEED`` up; everything here stays below it.
+Training draws its seeds from ``FIRST_TRAINING_SEED`` up; everything here stays below it. In pictures all people face
+the viewer (``motion.FACING``): a reference shows its person's front, and an expression can be told only where a face is
+seen. Turned bodies are in the clips, whose motions are of all kinds in turn. Both cameras occur.
 """
 
 from dataclasses import dataclass, replace
 
 from magicpose_cli.figures.figure_pose import EXPRESSION_NAMES
-from magicpose_cli.figures.motion import make_motion, random_pose
+from magicpose_cli.figures.motion import MOTION_KINDS, make_motion, random_pose
 from magicpose_cli.figures.render import Rendered, render
-from magicpose_cli.figures.scene import random_identity, with_background
+from magicpose_cli.figures.scene import random_identity, with_scene
 
 FIRST_TRAINING_SEED = 1_000_000
 _FIRST_DEMO_SEED, _DEMO_SEEDS = 500_000, 400_000
@@ -32,11 +34,12 @@ class HeldOutPair:
 
 @dataclass(frozen=True)
 class HeldOutClip:
-    """A person in a reference pose, to dance a dance. All seeds."""
+    """A person in a reference pose, to move as in a motion of one kind (of ``motion.MOTION_KINDS``). Seeds."""
 
     identity: int
     reference_pose: int
     dance: int
+    kind: str = "dance"
 
 
 def held_out_pairs(count: int, candidates: int = 16) -> list[HeldOutPair]:
@@ -64,21 +67,26 @@ def demo_seed(number: int) -> int:
 
 def held_out_clips(count: int) -> list[HeldOutClip]:
     """The first ``count`` dances, always the same."""
-    return [HeldOutClip(identity=6000 + n, reference_pose=200_000 + n, dance=300_000 + n) for n in range(count)]
+    return [
+        HeldOutClip(6000 + n, reference_pose=200_000 + n, dance=300_000 + n, kind=MOTION_KINDS[n % len(MOTION_KINDS)])
+        for n in range(count)
+    ]
 
 
 def show_clip(clip: HeldOutClip, frames: int, fps: int, size: int) -> list[Rendered]:
     """The true renders of a dance."""
     person = random_identity(clip.identity)
-    return [render(person, pose, size) for pose in make_motion(clip.dance, frames, fps)]
+    return [render(person, pose, size) for pose in make_motion(clip.dance, frames, fps, clip.kind)]
 
 
 def show(identity: int, pose: int, size: int, background: int | None = None, expression: int | None = None) -> Rendered:
-    """Render a seed's person in a seed's pose; before another seed's background, with another's face, where named."""
+    """Render a seed's person in a seed's pose; where another seed's person stands (``background``), with the
+    face of another pose (``expression``), where named.
+    """
     person = random_identity(identity)
     if background is not None:
-        person = with_background(person, random_identity(background).background)
-    shown = random_pose(pose)
+        person = with_scene(person, random_identity(background))
+    shown = random_pose(pose, facing=True)
     if expression is not None:
         other = random_pose(expression)
         shown = replace(shown, **{name: getattr(other, name) for name in EXPRESSION_NAMES})

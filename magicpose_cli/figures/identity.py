@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
-Colour = tuple[int, int, int]  # R, G, B, each 0 to 255
+from magicpose_cli.figures.textures import Cloth, Colour
 
-HAIR_STYLES = ("short", "spiky", "parted", "bob", "long", "bun", "ponytail", "afro", "bald", "cap")
-TOP_PATTERNS = ("none", "stripes", "dots", "two-tone", "sash")
 BOTTOM_KINDS = ("trousers", "shorts", "skirt", "dress")
+BEARDS = ("", "full", "goatee", "moustache", "stubble")
+GLASSES = ("", "round", "square", "sun")
+HATS = ("", "cap", "beanie", "brim")
+LOGOS = ("star", "heart", "bolt", "circle", "polygon", "letter")
 
 
 @dataclass(frozen=True)
@@ -37,22 +39,65 @@ class Proportions:
 
 
 @dataclass(frozen=True)
+class View:
+    """The camera: which part of the whole scene is shown. All pictures of one person share it.
+
+    The whole scene is the square in which a standing figure is seen from head to toe.
+    """
+
+    zoom: float = 1.0
+    x: float = 0.5  # the picture's middle, as shares of the whole scene's width and height
+    y: float = 0.5
+    bob: float = 1.0  # share of the rise and fall of the hips that is followed: who is seen close up stands or sits
+
+    @property
+    def close_up(self) -> bool:
+        """From the head to the hips, rather than head to toe."""
+        return self.zoom > 1.3
+
+
+@dataclass(frozen=True)
+class Light:
+    """Where the light comes from and what it does."""
+
+    x: float = -0.5  # from the picture's left (-1) to its right (1)
+    y: float = -0.6  # from above (-1) to level (0)
+    strength: float = 0.25  # how much darker the far side is
+    warmth: float = 0.0  # -1 bluish to 1 golden
+
+
+@dataclass(frozen=True)
+class Logo:
+    """A sign on the chest."""
+
+    kind: str  # of LOGOS
+    colour: Colour
+    sign: str = ""  # the letter or digit
+    corners: int = 5  # of a polygon or star
+
+
+@dataclass(frozen=True)
 class Identity:
-    """One person: skin, hair, eyes, clothes, proportions, and the seed of the background behind."""
+    """One person: body, hair, clothes and what is worn; and the scene: background's seed, camera and light."""
 
     skin: Colour
+    freckles: float  # 0 to 1
     hair: Colour
-    hair_style: str  # of HAIR_STYLES
+    hair_style: str  # of hair.HAIR_STYLES
     eyes: Colour
-    beard: bool
-    glasses: bool
-    top: Colour
-    top_pattern: str  # of TOP_PATTERNS
-    pattern_colour: Colour
-    long_sleeves: bool
-    bottom: Colour
+    beard: str  # of BEARDS
+    glasses: str  # of GLASSES
+    earrings: bool
+    hat: str  # of HATS
+    hat_cloth: Cloth
+    top: Cloth
+    logo: Logo | None
+    jacket: Cloth | None  # worn open over the top
+    sleeves: float  # 0 none, 0.5 to the elbow, 1 to the wrist
+    bottom: Cloth
     bottom_kind: str  # of BOTTOM_KINDS
     shoes: Colour
-    cap: Colour
     proportions: Proportions
     background: int
+    view: View = View()
+    light: Light = Light()

@@ -13,20 +13,29 @@ from magicpose_cli.figures.canvas import Canvas
 from magicpose_cli.figures.dress import draw_arm, draw_leg, draw_torso
 from magicpose_cli.figures.face import FacePoints, face_points
 from magicpose_cli.figures.figure_pose import FigurePose
-from magicpose_cli.figures.head import draw_back_hair, draw_head
+from magicpose_cli.figures.hair import draw_hanging_hair
+from magicpose_cli.figures.head import draw_head, hair_behind
 from magicpose_cli.figures.identity import Identity
+from magicpose_cli.figures.visibility import visible_points
 
 
 @dataclass(frozen=True)
 class Keypoints:
-    """One figure's points, float32 x, y (pixels from the top left corner) and confidence: 1, or all three 0 where
-    the point lies outside the picture. Points hidden by the figure itself stay.
+    """One figure's points, float32 x, y (pixels from the top left corner) and confidence, as a good detector gives
+    them: 1, or all three 0 where the point lies outside the picture, or on a head's far side (the whole face once it
+    is turned away, then nose and eyes; an ear alone). Limbs that the figure itself hides stay.
+
+    ``…_seen`` (bool, one a point) is False where the point is missing or the figure itself hides it.
     """
 
     body: np.ndarray  # (18, 3)
     left_hand: np.ndarray  # (21, 3)
     right_hand: np.ndarray  # (21, 3)
     face: np.ndarray  # (70, 3)
+    body_seen: np.ndarray  # (18,)
+    left_hand_seen: np.ndarray  # (21,)
+    right_hand_seen: np.ndarray  # (21,)
+    face_seen: np.ndarray  # (70,)
 
 
 @dataclass(frozen=True)
@@ -42,18 +51,18 @@ class Rendered:
 
 def render(identity: Identity, pose: FigurePose, size: int = 128) -> Rendered:
     """The person in this pose before the person's background, as a square of ``size`` pixels."""
-    skeleton = place(identity.proportions, pose, size)
+    skeleton = place(identity.proportions, pose, size, identity.view)
     face = face_points(skeleton.head, pose)
     canvas = Canvas(background(identity.background, size))
     _draw(canvas, skeleton, face, identity)
     image, cover = canvas.finish()
-    return Rendered(image, cover >= 128, _keypoints(skeleton, face, size))
+    return Rendered(image, cover >= 128, _keypoints(skeleton, face, identity, size))
 
 
 def keypoints_of(identity: Identity, pose: FigurePose, size: int = 128) -> Keypoints:
     """The keypoints that ``render`` gives, without the picture."""
-    skeleton = place(identity.proportions, pose, size)
-    return _keypoints(skeleton, face_points(skeleton.head, pose), size)
+    skeleton = place(identity.proportions, pose, size, identity.view)
+    return _keypoints(skeleton, face_points(skeleton.head, pose), identity, size)
 
 
 def track_of(identity: Identity, poses: Sequence[FigurePose], size: int, fps: Fraction | int) -> PoseTrack:
@@ -68,39 +77,53 @@ def track_of(identity: Identity, poses: Sequence[FigurePose], size: int, fps: Fr
 
 def _draw(canvas: Canvas, skeleton: Skeleton, face: FacePoints, identity: Identity) -> None:
     """From back to front."""
-    arms = (skeleton.right_arm, skeleton.left_arm)
-    legs = (skeleton.right_leg, skeleton.left_leg)
-    draw_back_hair(canvas, skeleton, identity)
+    arms = sorted((skeleton.right_arm, skeleton.left_arm), key=lambda limb: limb.depth)
+    legs = sorted((skeleton.right_leg, skeleton.left_leg), key=lambda limb: limb.depth)
+    if not identity.view.close_up:
+        toes = [leg.tip.real for leg in legs]
+        reach = 0.09 * skeleton.unit + 0.5 * abs(toes[0] - toes[1])
+        middle = complex(sum(toes) / 2 + 0.03 * skeleton.unit * -identity.light.x, skeleton.ground)
+        canvas.shadow(middle, reach, 0.035 * skeleton.unit, 0.45)
+    if hair_behind(skeleton):
+        draw_hanging_hair(canvas, skeleton.head, identity)
     for arm in arms:
-        if not arm.in_front:
+        if arm.depth < 0:
             draw_arm(canvas, skeleton, arm, identity)
-    for leg in legs if skeleton.left_leg_front else legs[::-1]:
+    for leg in legs:
         draw_leg(canvas, skeleton, leg, identity)
     draw_torso(canvas, skeleton, identity)
     draw_head(canvas, skeleton, face, identity)
     for arm in arms:
-        if arm.in_front:
+        if arm.depth >= 0:
             draw_arm(canvas, skeleton, arm, identity)
 
 
-def _keypoints(skeleton: Skeleton, face: FacePoints, size: int) -> Keypoints:
+def _keypoints(skeleton: Skeleton, face: FacePoints, identity: Identity, size: int) -> Keypoints:
     right_arm, left_arm, right_leg, left_leg = (
         (limb.root, limb.middle, limb.tip)
         for limb in (skeleton.right_arm, skeleton.left_arm, skeleton.right_leg, skeleton.left_leg)
     )
-    eyes = (face.eyes[0].mean(), face.eyes[1].mean())
+    eyes = (face.eye_middles[0], face.eye_middles[1])
     neck = (right_arm[0] + left_arm[0]) / 2
     body = (face.points[30], neck, *right_arm, *left_arm, *right_leg, *left_leg, *eyes, *face.ears)
-    return Keypoints(
-        body=_listed(body, size),
-        left_hand=_listed(skeleton.left_hand, size),
-        right_hand=_listed(skeleton.right_hand, size),
-        face=_listed(face.points, size),
-    )
+    parts = {
+        "body": np.array(body, np.complex128),
+        "left_hand": skeleton.left_hand,
+        "right_hand": skeleton.right_hand,
+        "face": face.points,
+    }
+    found = {name: np.ones(len(points), bool) for name, points in parts.items()}
+    found["face"][:] = face.near[30] > -0.1
+    found["body"][[0, 14, 15]] = [face.near[30] > -0.1, *(near > -0.25 for near in face.eyes_near)]
+    found["body"][[16, 17]] = [near > -0.62 for near in face.ears_near]
+    listed = {name: _listed(points, found[name], size) for name, points in parts.items()}
+    seen = visible_points(skeleton, face, identity, parts)
+    flags = {f"{name}_seen": seen[name] & (listed[name][:, 2] > 0) for name in parts}
+    return Keypoints(**listed, **flags)
 
 
-def _listed(points: Sequence[complex] | np.ndarray, size: int) -> np.ndarray:
+def _listed(points: np.ndarray, found: np.ndarray, size: int) -> np.ndarray:
     listed = np.ones((len(points), 3), np.float32)
-    listed[:, :2] = np.array(points, np.complex128).view(np.float64).reshape(-1, 2)
-    listed[((listed[:, :2] < 0) | (listed[:, :2] >= size)).any(axis=1)] = 0
+    listed[:, :2] = np.ascontiguousarray(points, np.complex128).view(np.float64).reshape(-1, 2)
+    listed[((listed[:, :2] < 0) | (listed[:, :2] >= size)).any(axis=1) | ~found] = 0
     return listed

@@ -35,17 +35,23 @@ class FigureBatch:
     person: torch.Tensor
 
 
+def facing_pictures(pictures: int) -> int:
+    """How many of a group's pictures face the viewer: those that may serve as the reference."""
+    return (pictures + 1) // 2
+
+
 def render_group(seed: int, pictures: int, size: int, clip_fps: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One person in ``pictures`` poses: images uint8 (n, S, S, 3), pose maps alike, masks float (n, S/8, S/8).
 
-    With ``clip_fps`` all but the first are consecutive frames of one dance, from somewhere within it.
+    The first ``facing_pictures(n)`` face the viewer, as a reference photo does; the rest are turned as they come. With
+    ``clip_fps`` all but the first are consecutive frames of one motion, from somewhere within it.
     """
     identity = random_identity(seed)
     if clip_fps:
         before = seed % (3 * clip_fps)
-        poses = [random_pose(seed * 64), *make_motion(seed, before + pictures - 1, clip_fps)[before:]]
+        poses = [random_pose(seed * 64, facing=True), *make_motion(seed, before + pictures - 1, clip_fps)[before:]]
     else:
-        poses = [random_pose(seed * 64 + k) for k in range(pictures)]
+        poses = [random_pose(seed * 64 + k, facing=k < facing_pictures(pictures)) for k in range(pictures)]
     images, maps, masks = [], [], []
     for pose in poses:
         shown = render(identity, pose, size)
@@ -101,7 +107,9 @@ class FigureGroups(IterableDataset):
         parts = [self._group(int(n) * self._lanes + lane) for n in chosen]
         order = np.tile(np.arange(self.options.targets_per_reference + 1), (self.groups, 1))
         if not self.options.clip_fps:
-            order = rng.permuted(order, axis=1)  # any picture of the group may be the reference
+            # Any picture that faces the viewer may be the reference: it changes places with the first one.
+            chosen_first = rng.integers(facing_pictures(order.shape[1]), size=self.groups)
+            order[np.arange(self.groups), chosen_first], order[:, 0] = 0, chosen_first
         images, maps, person = (
             torch.stack([tensor[torch.from_numpy(o)] for tensor, o in zip(tensors, order, strict=True)])
             for tensors in zip(*parts, strict=True)
