@@ -9,15 +9,18 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import torch
+import torch.nn.functional as F
 
 from magicpose_cli.diffusion.attention_bank import AttentionBank
 from magicpose_cli.diffusion.motion import run_denoiser
 from magicpose_cli.diffusion.reference_attention import attach_read, attach_write
-from magicpose_cli.training.config import Recipe
+from magicpose_cli.training.config import NoiseOptions, Recipe
 from magicpose_cli.training.data.figures import FigureBatch
 from magicpose_cli.training.modules import Modules
 from magicpose_cli.training.noise import clean_of, draw_timesteps, target_of
 from magicpose_cli.training.stages.vae import as_pictures
+
+FACE_POINT = 80  # of 255 in each colour: a face's point, even a thin one; limbs and hands have colours
 
 
 def denoising_loss(
@@ -53,10 +56,19 @@ def denoising_loss(
         groups,
     )
     error = (said.float() - target_of(modules.scheduler, clean, noise, t)).square()
-    if recipe.noise.person_weight:
-        weight = 1 + recipe.noise.person_weight * batch.person[:, 1:].flatten(0, 1).unsqueeze(1).to(device)
-        return (error * weight).sum() / (weight.sum() * error.shape[1])
-    return error.mean()
+    weight = loss_weight(batch, recipe.noise, clean.shape[-2:]).to(device)
+    return (error * weight).sum() / (weight.sum() * error.shape[1])
+
+
+def loss_weight(batch: FigureBatch, options: NoiseOptions, size: torch.Size) -> torch.Tensor:
+    """How much each latent place of the targets counts: float (B, 1, h, w), 1 where nothing special is.
+
+    The face is where the pose maps show its white points, so that drawn maps without keypoints tell it too.
+    """
+    person = F.interpolate(batch.person[:, 1:].flatten(0, 1).unsqueeze(1), size=size, mode="area")
+    white = batch.pose_maps[:, 1:].flatten(0, 1).amin(-1) > FACE_POINT  # (B, S, S)
+    face = F.adaptive_max_pool2d(white.unsqueeze(1).float(), size)
+    return 1 + options.person_weight * person + options.face_weight * face
 
 
 def predict(
