@@ -12,16 +12,27 @@ import numpy as np
 from magicpose_cli.animation.models import choose_model, model_facts
 from magicpose_cli.animation.request import EvaluationRequest
 from magicpose_cli.conditions.draw import draw_pose_map, stroke_for
+from magicpose_cli.conditions.framing import resize
 from magicpose_cli.core.device import choose_device, choose_dtype
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.whole_folder import check_folder_place, whole_folder
-from magicpose_cli.figures.held_out import HeldOutClip, HeldOutPair, held_out_clips, held_out_pairs, show, show_clip
+from magicpose_cli.figures.held_out import (
+    HeldOutClip,
+    HeldOutPair,
+    contact_sheet_clips,
+    held_out_clips,
+    held_out_pairs,
+    show,
+    show_clip,
+)
 from magicpose_cli.figures.render import Rendered
 from magicpose_cli.video.images import write_image
 
 CLIP_FRAMES, CLIP_FPS = 16, 12
 _SHEET_ROWS = 12
-_OURS = re.compile(r"([0-9]+|sheet)\.png|\.DS_Store")
+_SHEET_FRAME = 9  # of each motion: well after its start
+_SHEET_TILE = 128
+_OURS = re.compile(r"([0-9]+|sheet|motions)\.png|\.DS_Store")
 
 
 class Scores(Protocol):
@@ -41,6 +52,7 @@ class FigurePictures:
     without_bank: tuple[np.ndarray, ...]
     clips: tuple[np.ndarray, ...]
     clips_frame_by_frame: tuple[np.ndarray, ...]
+    contact_sheet: np.ndarray | None  # people down; across a reference, then pose map and picture of each motion
     seconds_a_frame: float  # of the clips, with the motion module where there is one
 
 
@@ -60,7 +72,8 @@ def evaluate_figures(
         check_folder_place(request.output, ours=_OURS, overwrite=overwrite)
     choice = choose_model(request.model)
     pairs, dances = held_out_pairs(request.pairs), held_out_clips(request.clips)
-    made = make_figure_pictures(choice.folder, pairs, dances, device=request.device, progress=progress)
+    sheet = request.output is not None
+    made = make_figure_pictures(choice.folder, pairs, dances, sheet=sheet, device=request.device, progress=progress)
     if request.output is not None:
         write_figure_pictures(request.output, pairs, made, overwrite=overwrite)
     scores: dict[str, Any] = {"model": choice.name}
@@ -88,6 +101,8 @@ def write_figure_pictures(
             if number < _SHEET_ROWS:
                 sheet.append(row)
         write_image(fresh / "sheet.png", np.concatenate(sheet))
+        if made.contact_sheet is not None:
+            write_image(fresh / "motions.png", made.contact_sheet)
 
 
 def make_figure_pictures(
@@ -95,11 +110,14 @@ def make_figure_pictures(
     pairs: Sequence[HeldOutPair],
     clips: Sequence[HeldOutClip] = (),
     *,
+    sheet: bool = False,
     device: str = "auto",
     dtype: str = "auto",
     progress: Progress = SILENT,
 ) -> FigurePictures:
-    """Show each pair's person in its target pose, with and without the bank, from the same noise; and each dance.
+    """Show each pair's person in its target pose, with and without the bank, from the same noise; and each motion.
+
+    ``sheet`` asks for the contact sheet too.
 
     The model's own steps and guidance are used.
     """
@@ -120,7 +138,23 @@ def make_figure_pictures(
             without_bank.append(pipeline(reference, pose_map[None], seed=number, guidance=pose_alone).frames[0])
             advance()
     danced, alone, seconds = _dance(pipeline, clips, size, progress)
-    return FigurePictures(tuple(generated), tuple(without_bank), danced, alone, seconds)
+    drawn = _contact_sheet(pipeline, size, progress) if sheet else None
+    return FigurePictures(tuple(generated), tuple(without_bank), danced, alone, drawn, seconds)
+
+
+def _contact_sheet(pipeline: Any, size: int, progress: Progress) -> np.ndarray:
+    """Eight people in four motions: RGB uint8, a row a person."""
+    people = contact_sheet_clips()
+    rows = []
+    with progress.stage("making the contact sheet", len(people), "person") as advance:
+        for number, clips in enumerate(people):
+            reference = show(clips[0].identity, clips[0].reference_pose, size).image
+            maps = [_pose_map(show_clip(clip, _SHEET_FRAME + 1, CLIP_FPS, size)[-1], size) for clip in clips]
+            frames = pipeline(reference, np.stack(maps), seed=number, use_motion=False).frames
+            tiles = [reference, *(tile for pair in zip(maps, frames, strict=True) for tile in pair)]
+            rows.append(np.concatenate([resize(tile, _SHEET_TILE, _SHEET_TILE) for tile in tiles], axis=1))
+            advance()
+    return np.concatenate(rows)
 
 
 def _dance(

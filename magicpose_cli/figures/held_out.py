@@ -73,6 +73,14 @@ def held_out_clips(count: int) -> list[HeldOutClip]:
     ]
 
 
+def contact_sheet_clips(people: int = 8) -> list[list[HeldOutClip]]:
+    """For each of some people, one motion of each of four kinds: what a contact sheet shows."""
+    return [
+        [HeldOutClip(7000 + n, 210_000 + n, 310_000 + 10 * n + k, kind) for k, kind in enumerate(MOTION_KINDS[:4])]
+        for n in range(people)
+    ]
+
+
 def show_clip(clip: HeldOutClip, frames: int, fps: int, size: int) -> list[Rendered]:
     """The true renders of a dance."""
     person = random_identity(clip.identity)

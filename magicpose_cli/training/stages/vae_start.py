@@ -118,7 +118,7 @@ def _least_squares(given: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     normal, right = torch.zeros(size, size).double(), torch.zeros(size, wanted.shape[1]).double()
     share = max(1, given.shape[0] * given.shape[2] * given.shape[3] // _FITTED_AT)
     for one, goal in zip(given, wanted, strict=True):
-        places = torch.randperm(one.shape[1] * one.shape[2])[:: share]
+        places = torch.randperm(one.shape[1] * one.shape[2])[::share]
         seen = F.unfold(one[None], 3, padding=1)[0][:, places].T.double()  # (places, S·9)
         seen = torch.cat([seen, torch.ones(len(seen), 1).double()], 1)
         normal += seen.T @ seen
