@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,7 +74,16 @@ def evaluate_figures(
     choice = choose_model(request.model)
     pairs, dances = held_out_pairs(request.pairs), held_out_clips(request.clips)
     sheet = request.output is not None
-    made = make_figure_pictures(choice.folder, pairs, dances, sheet=sheet, device=request.device, progress=progress)
+    made = make_figure_pictures(
+        choice.folder,
+        pairs,
+        dances,
+        sheet=sheet,
+        steps=request.steps,
+        guidance=request.guidance,
+        device=request.device,
+        progress=progress,
+    )
     if request.output is not None:
         write_figure_pictures(request.output, pairs, made, overwrite=overwrite)
     scores: dict[str, Any] = {"model": choice.name}
@@ -111,6 +121,8 @@ def make_figure_pictures(
     clips: Sequence[HeldOutClip] = (),
     *,
     sheet: bool = False,
+    steps: int | None = None,
+    guidance: float | None = None,
     device: str = "auto",
     dtype: str = "auto",
     progress: Progress = SILENT,
@@ -119,13 +131,14 @@ def make_figure_pictures(
 
     ``sheet`` asks for the contact sheet too.
 
-    The model's own steps and guidance are used.
+    ``steps`` and ``guidance`` None take the model's own.
     """
     from magicpose_cli.diffusion.guidance import APPEARANCE, Guidance
     from magicpose_cli.diffusion.load import load_pipeline
 
     chosen = choose_device(device)
     pipeline = load_pipeline(model, device=chosen, dtype=choose_dtype(dtype, chosen))
+    show_with = partial(pipeline, num_inference_steps=steps, guidance_scale=guidance)
     size = model_facts(model).native_size
     # The branch that drops the appearance, alone: what the networks make of the pose without a reference.
     pose_alone = Guidance(scale=0.0, drops=frozenset({APPEARANCE}))
@@ -134,15 +147,15 @@ def make_figure_pictures(
         for number, pair in enumerate(pairs):
             reference = show(pair.identity, pair.reference_pose, size).image
             pose_map = _pose_map(show(pair.identity, pair.target_pose, size), size)
-            generated.append(pipeline(reference, pose_map[None], seed=number).frames[0])
-            without_bank.append(pipeline(reference, pose_map[None], seed=number, guidance=pose_alone).frames[0])
+            generated.append(show_with(reference, pose_map[None], seed=number).frames[0])
+            without_bank.append(show_with(reference, pose_map[None], seed=number, guidance=pose_alone).frames[0])
             advance()
-    danced, alone, seconds = _dance(pipeline, clips, size, progress)
-    drawn = _contact_sheet(pipeline, size, progress) if sheet else None
+    danced, alone, seconds = _dance(show_with, pipeline.motion_adapter is not None, clips, size, progress)
+    drawn = _contact_sheet(show_with, size, progress) if sheet else None
     return FigurePictures(tuple(generated), tuple(without_bank), danced, alone, drawn, seconds)
 
 
-def _contact_sheet(pipeline: Any, size: int, progress: Progress) -> np.ndarray:
+def _contact_sheet(show_with: Callable[..., Any], size: int, progress: Progress) -> np.ndarray:
     """Eight people in four motions: RGB uint8, a row a person."""
     people = contact_sheet_clips()
     rows = []
@@ -150,7 +163,7 @@ def _contact_sheet(pipeline: Any, size: int, progress: Progress) -> np.ndarray:
         for number, clips in enumerate(people):
             reference = show(clips[0].identity, clips[0].reference_pose, size).image
             maps = [_pose_map(show_clip(clip, _SHEET_FRAME + 1, CLIP_FPS, size)[-1], size) for clip in clips]
-            frames = pipeline(reference, np.stack(maps), seed=number, use_motion=False).frames
+            frames = show_with(reference, np.stack(maps), seed=number, use_motion=False).frames
             tiles = [reference, *(tile for pair in zip(maps, frames, strict=True) for tile in pair)]
             rows.append(np.concatenate([resize(tile, _SHEET_TILE, _SHEET_TILE) for tile in tiles], axis=1))
             advance()
@@ -158,7 +171,7 @@ def _contact_sheet(pipeline: Any, size: int, progress: Progress) -> np.ndarray:
 
 
 def _dance(
-    pipeline: Any, clips: Sequence[HeldOutClip], size: int, progress: Progress
+    show_with: Callable[..., Any], has_motion: bool, clips: Sequence[HeldOutClip], size: int, progress: Progress
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], float]:
     """Each dance with the motion module (where there is one) and frame by frame, and the seconds a frame."""
     danced: list[np.ndarray] = []
@@ -169,10 +182,9 @@ def _dance(
             reference = show(clip.identity, clip.reference_pose, size).image
             maps = np.stack([_pose_map(shown, size) for shown in show_clip(clip, CLIP_FRAMES, CLIP_FPS, size)])
             began = time.perf_counter()
-            danced.append(pipeline(reference, maps, seed=number).frames)
+            danced.append(show_with(reference, maps, seed=number).frames)
             seconds += time.perf_counter() - began
-            has_motion = pipeline.motion_adapter is not None
-            alone.append(pipeline(reference, maps, seed=number, use_motion=False).frames if has_motion else danced[-1])
+            alone.append(show_with(reference, maps, seed=number, use_motion=False).frames if has_motion else danced[-1])
             advance()
     return tuple(danced), tuple(alone), seconds / max(1, len(clips) * CLIP_FRAMES)
 

@@ -168,11 +168,16 @@ class DemoRequest:
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """Scores of a model on ``pairs`` held-out pictures and ``clips`` dances; ``output`` None writes no pictures."""
+    """Scores of a model on ``pairs`` held-out pictures and ``clips`` motions; ``output`` None writes no pictures.
+
+    ``steps`` and ``guidance`` None take the model's own.
+    """
 
     model: str = "mini"
     pairs: int = 64
-    clips: int = 8
+    clips: int = 10
+    steps: int | None = None
+    guidance: float | None = None
     output: Path | None = None
     device: str = "auto"
     existing: str = "refuse"

@@ -20,8 +20,15 @@ def figures(
         int, typer.Option(min=1, max=5000, metavar="N", help="Held-out pairs of identity and pose.")
     ] = DEFAULTS.pairs,
     clips: Annotated[
-        int, typer.Option(min=0, max=1000, metavar="N", help="Held-out dances of 16 frames.")
+        int, typer.Option(min=0, max=1000, metavar="N", help="Held-out motions of 16 frames.")
     ] = DEFAULTS.clips,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=1000, metavar="N", help="Sampling steps.  [default: the model's]")
+    ] = DEFAULTS.steps,
+    guidance: Annotated[
+        float | None,
+        typer.Option(min=0, max=100, metavar="X", help="Image guidance; 1 is none.  [default: the model's]"),
+    ] = DEFAULTS.guidance,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -33,14 +40,15 @@ def figures(
 ) -> dict[str, Any]:
     """Score a model on synthetic figures.
 
-    Retrieval among 16 true renders, likeness and flicker, on people, poses and dances that training never sees.
+    Retrieval among 16 true renders, likeness and flicker, on people, poses and motions that training never sees.
     """
-    console.note(f"evaluating {model} on {pairs} held-out pairs and {clips} dances of figures")
+    console.note(f"evaluating {model} on {pairs} held-out pairs and {clips} motions of figures")
     from magicpose_cli.animation.figure_pictures import evaluate_figures
     from magicpose_cli.evaluation.figures import score_clips, score_figures
 
-    request = EvaluationRequest(model, pairs, clips, output, device, "overwrite" if overwrite else "refuse")
+    existing = "overwrite" if overwrite else "refuse"
+    request = EvaluationRequest(model, pairs, clips, steps, guidance, output, device, existing)
     scores = evaluate_figures(request, score_figures, score_clips, console)
     for name, value in scores.items():
-        console.say(f"{name:24}{value}")
+        console.say(f"{name:28}{value}")
     return scores

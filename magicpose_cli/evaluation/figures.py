@@ -36,6 +36,8 @@ class FigureScores(_Scores):
     psnr_person: float
     ssim: float
     psnr_copied_reference: float
+    identity_top1_without_bank: float
+    pose_top1_without_bank: float
     psnr_without_bank: float
 
 
@@ -75,6 +77,8 @@ def score_figures(
                 psnr(picture, truth.image, truth.person_mask),
                 ssim(picture, truth.image),
                 psnr(reference.image, truth.image),
+                is_nearest(bare, truth, people, _people([truth, *people])),
+                is_nearest(bare, truth, poses, _people([truth, *poses])),
                 psnr(bare, truth.image),
             )
         )

@@ -11,7 +11,8 @@ from magicpose_cli.training.stages.denoising import denoising_loss, denoising_pi
 from magicpose_cli.training.stages.stage import Stage
 
 
-def _prepare(modules: Modules, recipe: Recipe) -> None:
+def add_appearance_model(modules: Modules, recipe: Recipe) -> None:
+    """Where there is none yet: a copy of the denoiser, as published."""
     if modules.appearance_unet is None:
         modules.appearance_unet = UNet2DConditionModel.from_config(modules.unet.config)
         modules.appearance_unet.load_state_dict(modules.unet.state_dict())
@@ -22,7 +23,7 @@ STAGE = Stage(
     ("vae", "unet", "text_encoder", "tokenizer", "scheduler"),
     ("appearance_unet",),
     True,
-    _prepare,
+    add_appearance_model,
     partial(denoising_loss, appearance=True, pose=False),
     partial(denoising_picture, appearance=True, pose=False),
 )

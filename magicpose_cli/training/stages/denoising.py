@@ -47,11 +47,12 @@ def denoising_loss(
     noisy = modules.scheduler.add_noise(clean, noise, t)
     # A frozen denoiser without conditions has nothing to learn.
     dropped = modules.unet.training and torch.rand((), generator=rng).item() < recipe.noise.drop
+    banked = appearance and torch.rand((), generator=rng).item() >= recipe.noise.drop_appearance
     said = predict(
         modules,
         noisy,
         t,
-        reference if appearance and not dropped else None,
+        reference if banked and not dropped else None,
         batch.pose_maps[:, 1:].flatten(0, 1) if pose and not dropped else None,
         groups,
     )
