@@ -46,7 +46,8 @@ class DemoResult:
 def run_demo(request: DemoRequest, progress: Progress = SILENT) -> DemoResult:
     """Make a reference, a driving video with sound and its exact poses; animate; set the result beside the truth.
 
-    The dancer has the reference's build and camera, so that the truth, the reference's figure in the dancer's poses, is exact.
+    The dancer has the reference's build and camera, so that the truth, the reference's figure in the dancer's poses,
+    is exact.
     """
     started = time.monotonic()
     folder, overwrite = request.output, request.existing == "overwrite"
