@@ -1,7 +1,8 @@
 """From a pose track to a figure's poses: any figure can do what a real driver does.
 
-Inverse kinematics of the figure's own doll (``body.place``). A picture tells a limb's direction and, by how much shorter
-it is than the track's longest, how far it points out of the picture; of the two ways out the likelier one is taken.
+Inverse kinematics of the figure's own doll (``body.place``). A picture tells a limb's direction and, by how much
+shorter it is than the track's longest, how far it points out of the picture; of the two ways out the likelier one is
+taken.
 """
 
 import math
@@ -39,7 +40,7 @@ def poses_from_track(track: PoseTrack) -> list[FigurePose]:
     hips = np.where(np.isfinite(hips), hips, neck + 1j * torso)
     unit = torso / _TORSO
 
-    values: dict[str, np.ndarray] = {"turn": _turns(body, width, track.body[:, 0, 2] > 0)}
+    values: dict[str, np.ndarray] = {"turn": _turns(body, width, torso, track.body[:, 0, 2] > 0)}
     turn = values["turn"]
     cosine = np.cos(turn)
     facing = np.where(np.abs(cosine) < 0.5, np.where(cosine < 0, -0.5, 0.5), cosine)
@@ -85,9 +86,10 @@ def _filled(points: np.ndarray) -> np.ndarray:
     return places
 
 
-def _turns(body: np.ndarray, width: np.ndarray, nose_seen: np.ndarray) -> np.ndarray:
+def _turns(body: np.ndarray, width: np.ndarray, torso: float, nose_seen: np.ndarray) -> np.ndarray:
     """The body's turn: how far from its longest the shoulders' width is, and to which side the nose lies."""
-    longest = max(1e-6, float(np.nanpercentile(np.abs(width), _LONGEST)))
+    # Who is seen from the side alone never shows the whole width: then it is judged by the torso.
+    longest = max(0.8 * _WIDTH * torso, float(np.nanpercentile(np.abs(width), _LONGEST)))
     size = np.arccos(np.clip(width / longest, -1, 1))
     aside = np.where(nose_seen, (body[:, kp.NOSE] - body[:, kp.NECK]).real / longest, math.nan)
     frames, known = np.arange(len(body)), np.isfinite(aside)
