@@ -21,7 +21,7 @@ SIZE = 512
 
 
 def figure(seed: int):
-    return render(random_identity(seed), make_motion(seed, 1)[0], size=SIZE)
+    return render(random_identity(seed), make_motion(seed, 1, kind="dance")[0], size=SIZE)
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +171,7 @@ from magicpose_cli.figures.scene import random_identity
 from magicpose_cli.pose.detector import make_detector
 detector = make_detector()
 for _ in range(2):
-    assert detector.detect(render(random_identity(0), make_motion(0, 1)[0], size=512).image)
+    assert detector.detect(render(random_identity(0), make_motion(0, 1, kind="dance")[0], size=512).image)
     detector.reset()
 os.write(2, b"an error of some library\\n")
 detector.close()
