@@ -46,7 +46,8 @@ class DemoResult:
 def run_demo(request: DemoRequest, progress: Progress = SILENT) -> DemoResult:
     """Make a reference, a driving video with sound and its exact poses; animate; set the result beside the truth.
 
-    The dancer has the reference's build and camera, so that the truth, the reference's figure in the dancer's poses, is exact.
+    The dancer has the reference's build and camera, so that the truth, the reference's figure in the dancer's poses,
+    is exact.
     """
     started = time.monotonic()
     folder, overwrite = request.output, request.existing == "overwrite"
@@ -70,7 +71,7 @@ def run_demo(request: DemoRequest, progress: Progress = SILENT) -> DemoResult:
     seed = demo_seed(request.seed)
     person = random_identity(seed)
     dancer = replace(random_identity(seed + 1), proportions=person.proportions, view=person.view)
-    dance = make_motion(seed + 2, request.frames, fps=request.fps)
+    dance = make_motion(seed + 2, request.frames, fps=request.fps, kind="dance")
     write_image(reference, render(person, random_pose(seed + 3, facing=True), size).image, overwrite=overwrite)
     _write_driver(driver, dancer, dance, size, request.fps, overwrite)
     _write_exact_poses(poses, dancer, dance, size, request.fps, driver, overwrite)

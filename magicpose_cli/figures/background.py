@@ -10,7 +10,6 @@ import numpy as np
 from magicpose_cli.figures.canvas import OVERSAMPLING, Canvas, shade
 from magicpose_cli.figures.textures import Cloth, Colour, cloth_tile, natural_noise
 
-
 _QUIET = ("heather", "stripes", "checks", "dots", "zigzag", "natural", "leaves", "camouflage", "flat")
 
 
@@ -40,13 +39,17 @@ def _light_fall(chance: np.random.Generator, size: int) -> np.ndarray:
     """Brightness that drifts over the picture, (size, size, 3): light from one side, soft unevenness."""
     x, y = np.meshgrid(np.linspace(-1, 1, 16), np.linspace(-1, 1, 16))
     way = chance.uniform(0, 2 * math.pi)
-    fall = 1 + chance.uniform(0, 0.13) * (x * math.cos(way) + y * math.sin(way)) - chance.uniform(0, 0.1) * (x * x + y * y)
+    fall = (
+        1 + chance.uniform(0, 0.13) * (x * math.cos(way) + y * math.sin(way)) - chance.uniform(0, 0.1) * (x * x + y * y)
+    )
     fall += 0.025 * natural_noise(chance, 16, 16)
     whole = cv2.resize(fall.astype(np.float32), (size, size), interpolation=cv2.INTER_CUBIC)
     return cv2.merge((whole, whole, whole))
 
 
-def _paper(chance: np.random.Generator, canvas: Canvas, top: float, bottom: float, ground: Colour, depth: float) -> None:
+def _paper(
+    chance: np.random.Generator, canvas: Canvas, top: float, bottom: float, ground: Colour, depth: float
+) -> None:
     """A band of the picture in a quiet pattern on its ground colour."""
     others = tuple(shade(ground, float(1 + chance.choice((-1, 1)) * depth * chance.uniform(0.5, 1))) for _ in range(2))
     cloth = Cloth(str(chance.choice(_QUIET)), (ground, *others), int(chance.integers(2**31)))
@@ -116,7 +119,10 @@ def _landscape(chance: np.random.Generator, size: int) -> Canvas:
         _paper(chance, canvas, horizon, 1, ground, 0.2)
     for _ in range(int(chance.integers(0, 4))):
         x = float(chance.choice((chance.uniform(0.02, 0.24), chance.uniform(0.76, 0.98))))
-        leaves, tall = _hsv(chance.uniform(0.2, 0.42), 0.5, chance.uniform(0.35, 0.65)), float(chance.uniform(0.14, 0.26))
+        leaves, tall = (
+            _hsv(chance.uniform(0.2, 0.42), 0.5, chance.uniform(0.35, 0.65)),
+            float(chance.uniform(0.14, 0.26)),
+        )
         _box(canvas, size, x - 0.018, horizon - tall, x + 0.018, horizon + 0.03, (120, 84, 56))
         if chance.random() < 0.4:
             for row in range(3):
@@ -176,7 +182,15 @@ def _curtain(chance: np.random.Generator, canvas: Canvas, size: int, x: float, h
     colour = _hsv(chance.random(), chance.uniform(0.2, 0.55), chance.uniform(0.5, 0.9))
     left = 0.0 if x < 0.5 else 0.76
     for fold in range(6):
-        _box(canvas, size, left + 0.04 * fold, 0, left + 0.04 * fold + 0.04, horizon, shade(colour, 0.9 + 0.2 * (fold % 2)))
+        _box(
+            canvas,
+            size,
+            left + 0.04 * fold,
+            0,
+            left + 0.04 * fold + 0.04,
+            horizon,
+            shade(colour, 0.9 + 0.2 * (fold % 2)),
+        )
 
 
 def _window(chance: np.random.Generator, canvas: Canvas, size: int, x: float, horizon: float) -> None:

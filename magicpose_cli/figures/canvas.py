@@ -80,8 +80,11 @@ class Canvas:
         """
         grid = _grid(outline)
         (left, top), (right, bottom) = grid.min(0) // _STEPS - 1, grid.max(0) // _STEPS + 2
-        left, top = max(int(left), 0), max(int(top), 0)
-        right, bottom = min(int(right), self.pixels.shape[1]), min(int(bottom), self.pixels.shape[0])
+        # Whole pixels of the final picture: the tile is sampled once in each.
+        left, top = (max(int(v) // OVERSAMPLING, 0) * OVERSAMPLING for v in (left, top))
+        height, width = self.pixels.shape[:2]
+        right = min(-(-int(right) // OVERSAMPLING) * OVERSAMPLING, width)
+        bottom = min(-(-int(bottom) // OVERSAMPLING) * OVERSAMPLING, height)
         if right <= left or bottom <= top:
             return
         mean = cv2.mean(tile[::4, ::4])
@@ -91,13 +94,12 @@ class Canvas:
         grid -= np.array((left, top), np.int32) * _STEPS
         draw(mask, grid if convex else [grid], 255, cv2.LINE_AA, _SHIFT)
         inside = cv2.threshold(mask, 254, 255, cv2.THRESH_BINARY)[1]
-        origin = frame.origin * OVERSAMPLING - complex(left, top) - (0.5 + 0.5j)
-        across, along = (step * OVERSAMPLING for step in (frame.across / tile.shape[1], frame.along / tile.shape[0]))
-        origin += 0.5 * (across + along)
+        across, along = frame.across / tile.shape[1], frame.along / tile.shape[0]
+        origin = frame.origin - complex(left, top) / OVERSAMPLING - (0.5 + 0.5j) + 0.5 * (across + along)
         matrix = np.array([[across.real, along.real, origin.real], [across.imag, along.imag, origin.imag]])
-        patch = cv2.warpAffine(
-            tile, matrix, (right - left, bottom - top), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
-        )
+        seen = ((right - left) // OVERSAMPLING, (bottom - top) // OVERSAMPLING)
+        patch = cv2.warpAffine(tile, matrix, seen, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        patch = cv2.resize(patch, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)
         cv2.copyTo(patch, inside, self.pixels[top:bottom, left:right])
 
     def shadow(self, centre: complex, half_width: float, half_height: float, depth: float) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -241,14 +242,13 @@ def _draw_hand(canvas: Canvas, points: np.ndarray, length: float, wrist: float, 
         canvas.lines(fingers, 0.12 * length + 2 * grow, colour)
     canvas.polygon(palm, skin)
     # Fingers that lie side by side stay apart.
-    clefts = [(a[0] + b[0]) / 2 + 0.15 * (a[1] - a[0]) for a, b in zip(fingers, fingers[1:], strict=False)]
-    tips = [(a[2] + b[2]) / 2 for a, b in zip(fingers, fingers[1:], strict=False)]
-    near = [
-        [cleft, tip] for cleft, tip, a, b in zip(clefts, tips, fingers, fingers[1:], strict=False)
+    clefts = [
+        [(a[0] + b[0]) / 2 + 0.15 * (a[1] - a[0]), (a[2] + b[2]) / 2]
+        for a, b in pairwise(fingers)
         if abs(a[2] - b[2]) < 0.17 * length
-    ]  # fmt: skip
-    if near:
-        canvas.lines(near, 0.03 * length, shade(skin, 0.72))
+    ]
+    if clefts:
+        canvas.lines(clefts, 0.03 * length, shade(skin, 0.72))
     for grow, colour in ((rim, shade(skin, 0.68)), (0.0, skin)):
         canvas.line(points[1:5], 0.13 * length + 2 * grow, colour)
     canvas.line(points[[0, 1, 2]], 0.14 * length, skin)

@@ -191,7 +191,7 @@ def _frame(head: Head, low: float) -> Frame:
 
 
 def _shaded(identity: Identity, head: Head, light: float) -> np.ndarray:
-    return _lit_tile(_strands(identity.hair, identity.background % 1009), head, identity.light, light)
+    return _lit_tile(_strands(identity.hair), head, identity.light, light)
 
 
 def _lit(cloth: Cloth, head: Head, light: Light) -> np.ndarray:
@@ -209,9 +209,9 @@ def _lit_tile(tile: np.ndarray, head: Head, light: Light, factor: float) -> np.n
 
 
 @lru_cache(maxsize=32)
-def _strands(colour: Colour, seed: int) -> np.ndarray:
+def _strands(colour: Colour) -> np.ndarray:
     """Strands down a tile, with a shine across its upper third: float32 (64, 96, 4)."""
-    chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, 707))))
+    chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((*colour, 707))))
     strands = cv2.resize(natural_noise(chance, 24, 96, 8), (96, 128), interpolation=cv2.INTER_CUBIC)[:64]
     rows = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
     shine = np.exp(-(((rows - 0.33) / 0.09) ** 2))

@@ -37,9 +37,7 @@ def random_pose(seed: int, *, facing: bool = False) -> FigurePose:
     return replace(_pose(_chance(seed, 303)), turn=side * turn)
 
 
-def make_motion(
-    seed: int, frames: int, fps: Fraction | float = 24, kind: str | None = None
-) -> list[FigurePose]:
+def make_motion(seed: int, frames: int, fps: Fraction | float = 24, kind: str | None = None) -> list[FigurePose]:
     """A motion of this many frames, of a kind of ``MOTION_KINDS``, by the seed where none is named.
 
     Joints move at most about 1.5 heights of the figure a second, at any rate. The first frames of a longer motion are
@@ -173,10 +171,11 @@ def _arm(chance: np.random.Generator) -> dict[str, float]:
 
 
 def _legs(chance: np.random.Generator) -> dict[str, float]:
-    """Both legs: hip, knee and, by how much of each length is seen, how far the thigh points forward and the shin back."""
+    """Both legs. ``thigh`` and ``shin`` are their seen lengths: the thigh points forward, the shin back."""
 
     def leg(hip: float, knee: float, thigh: float = 1.0, shin: float = 1.0) -> dict[str, float]:
-        return {"hip": float(hip), "knee": float(knee), "thigh_forward": math.acos(thigh), "shin_forward": -math.acos(shin)}
+        forward, back = math.acos(thigh), -math.acos(shin)
+        return {"hip": float(hip), "knee": float(knee), "thigh_forward": forward, "shin_forward": back}
 
     def standing() -> dict[str, float]:
         return leg(chance.uniform(0.0, 0.16), chance.uniform(-0.12, 0.06))

@@ -160,7 +160,8 @@ def _knit(chance: np.random.Generator, colours: np.ndarray) -> np.ndarray:
     period = float(chance.uniform(7, 10))
     tile = colours[0] * (1 - 0.16 * _wave(x + 1.3 * np.sin(y / 2.5), period, 0.3))[..., None]
     if chance.random() < 0.6:
-        band = _wave(y + 4 * np.abs(x / period % 1 - 0.5), float(chance.uniform(38, 56)), float(chance.uniform(0.2, 0.4)))
+        wide, share = float(chance.uniform(38, 56)), float(chance.uniform(0.2, 0.4))
+        band = _wave(y + 4 * np.abs(x / period % 1 - 0.5), wide, share)
         tile = _mix(tile, colours[1], 0.85 * band)
     return tile
 

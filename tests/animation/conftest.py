@@ -37,7 +37,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
     folder = tmp_path_factory.mktemp("media")
     found = Media(folder / "photo.png", folder / "driver.mp4", folder / "poses", folder / "maps")
     person, dancer = random_identity(7), random_identity(9)
-    dance = make_motion(9, FRAMES, fps=FPS)
+    dance = make_motion(9, FRAMES, fps=FPS, kind="dance")
     write_image(found.photo, render(person, random_pose(3), SIDE).image[:, 40:-40])
     with wave.open(str(folder / "tune.wav"), "wb") as file:
         file.setparams((1, 2, 44100, 0, "NONE", ""))

@@ -12,10 +12,12 @@ import pytest
 from magicpose_cli.figures.background import background
 from magicpose_cli.figures.body import place
 from magicpose_cli.figures.figure_pose import EXPRESSION_NAMES, FigurePose
-from magicpose_cli.figures.identity import BOTTOM_KINDS, HAIR_STYLES, TOP_PATTERNS
+from magicpose_cli.figures.hair import HAIR_STYLES
+from magicpose_cli.figures.identity import BEARDS, BOTTOM_KINDS, GLASSES, HATS, LOGOS, Identity, Light, Logo, View
 from magicpose_cli.figures.motion import random_pose
 from magicpose_cli.figures.render import keypoints_of, render, track_of
-from magicpose_cli.figures.scene import random_identity, with_background
+from magicpose_cli.figures.scene import random_identity, with_background, with_scene
+from magicpose_cli.figures.textures import CLOTH_KINDS, Cloth
 
 DIGEST = """
 import hashlib
@@ -31,6 +33,10 @@ for seed in range(6):
             digest.update(array.tobytes())
 print(digest.hexdigest())
 """
+
+
+def _head_to_toe(seed: int) -> Identity:
+    return replace(random_identity(seed), view=View())
 
 
 def test_same_bytes_in_every_process():
@@ -82,7 +88,7 @@ def test_hands_lie_on_the_person():
 
 
 def test_right_is_the_persons_own_right():
-    points = keypoints_of(random_identity(1), FigurePose())
+    points = keypoints_of(_head_to_toe(1), FigurePose())
     assert points.body[2, 0] < points.body[5, 0]  # shoulders
     assert points.body[14, 0] < points.body[15, 0]  # eyes
     assert points.right_hand[:, 0].mean() < points.left_hand[:, 0].mean()
@@ -92,14 +98,14 @@ def test_right_is_the_persons_own_right():
 
 def test_neck_is_the_middle_of_the_shoulders_and_hands_begin_at_the_wrists():
     for seed in range(20):
-        points = keypoints_of(random_identity(seed), replace(random_pose(seed), scale=0.6))
+        points = keypoints_of(_head_to_toe(seed), replace(random_pose(seed), scale=0.6))
         np.testing.assert_allclose(points.body[1, :2], (points.body[2, :2] + points.body[5, :2]) / 2, atol=1e-4)
         np.testing.assert_allclose(points.right_hand[0], points.body[4], atol=1e-4)
         np.testing.assert_allclose(points.left_hand[0], points.body[7], atol=1e-4)
 
 
 def test_points_outside_the_picture_are_missing():
-    points = keypoints_of(random_identity(2), FigurePose(root_x=0.5))
+    points = keypoints_of(_head_to_toe(2), FigurePose(root_x=0.5))
     assert (points.left_hand == 0).all()
     for array in (points.body, points.face, points.right_hand):
         inside = array[array[:, 2] > 0]
@@ -113,7 +119,9 @@ def test_keypoints_grow_with_the_picture():
 
 
 def test_a_pose_gives_every_person_the_same_angles():
-    pose = random_pose(8)
+    pose = random_pose(8, facing=True)
+    still = {f"{side}_{name}": 0.0 for side in ("right", "left") for name in ("upper_arm_forward", "forearm_forward")}
+    pose = replace(pose, turn=0.0, **still)
     first, second = (place(random_identity(seed).proportions, pose, 128) for seed in (10, 11))
     for name in ("right_arm", "left_arm", "right_leg", "left_leg"):
         a, b = getattr(first, name), getattr(second, name)
@@ -128,8 +136,9 @@ def test_the_mask_is_where_the_picture_differs_from_the_empty_scene():
         empty = cv2.resize(background(identity.background, 128), (128, 128), interpolation=cv2.INTER_AREA)[..., :3]
         differs = (made.image != empty).any(axis=2)
         around = cv2.dilate(made.person_mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        assert not (differs & ~around).any()
-        assert differs[made.person_mask].mean() > 0.99
+        outside = differs & ~around
+        assert not outside[:100].any()  # a shadow lies on the floor
+        assert differs[made.person_mask].mean() > 0.98
 
 
 def test_expression_changes_only_the_face():
@@ -138,12 +147,13 @@ def test_expression_changes_only_the_face():
                     mouth_smile=-0.5, mouth_width=0.5)  # fmt: skip
     assert all(getattr(calm, name) != getattr(other, name) for name in EXPRESSION_NAMES)
     for seed in range(12):
-        a, b = (render(random_identity(seed), pose) for pose in (calm, other))
+        person = replace(random_identity(seed), glasses="", hat="", hair_style="crop", view=View())
+        a, b = (render(person, pose) for pose in (calm, other))
         changed = np.argwhere((a.image != b.image).any(axis=2))
         face = a.keypoints.face[:, :2]
         assert len(changed) > 20
-        assert (changed[:, ::-1] >= face.min(0) - 4).all() and (changed[:, ::-1] <= face.max(0) + 2).all()
-        np.testing.assert_array_equal(a.person_mask, b.person_mask)
+        assert (changed[:, ::-1] >= face.min(0) - 4).all() and (changed[:, ::-1] <= face.max(0) + 4).all()
+        assert (a.person_mask != b.person_mask).sum() < 16  # the chin drops with an open mouth
         np.testing.assert_array_equal(a.keypoints.left_hand, b.keypoints.left_hand)
 
 
@@ -173,16 +183,86 @@ def test_backgrounds_differ_and_leave_the_person_alone():
 
 
 def test_every_style_occurs():
-    people = [random_identity(seed) for seed in range(300)]
+    people = [random_identity(seed) for seed in range(400)]
     assert {p.hair_style for p in people} == set(HAIR_STYLES)
-    assert {p.top_pattern for p in people} == set(TOP_PATTERNS)
     assert {p.bottom_kind for p in people} == set(BOTTOM_KINDS)
+    assert {p.beard for p in people} == set(BEARDS)
+    assert {p.glasses for p in people} == set(GLASSES)
+    assert {p.hat for p in people} == set(HATS)
+    assert {p.logo.kind for p in people if p.logo} == set(LOGOS)
+    assert {p.top.kind for p in people} == set(CLOTH_KINDS)
+    assert 0.4 < np.mean([p.view.close_up for p in people]) < 0.6
 
 
 def test_a_standing_figure_fills_the_picture():
     for seed in range(20):
-        rows = np.flatnonzero(render(random_identity(seed), FigurePose()).person_mask.any(axis=1))
-        assert 0.8 < (rows[-1] - rows[0] + 1) / 128 < 0.98
+        person = _head_to_toe(seed)
+        rows = np.flatnonzero(render(person, FigurePose()).person_mask.any(axis=1))
+        tall = person.proportions.height
+        assert tall - 0.03 < (rows[-1] - rows[0] + 1) / 128 < tall + 0.16  # hair and hats add some
+
+
+def test_a_close_up_shows_a_head_of_a_third_of_the_picture():
+    close = [p for p in map(random_identity, range(60)) if p.view.close_up]
+    for person in close:
+        head = place(person.proportions, FigurePose(), 256, person.view).head
+        assert 0.29 < 2 * head.half_height / 256 < 0.43
+        top = (head.centre.imag - head.half_height) / 256
+        assert 0.05 < top < 0.25
+        points = keypoints_of(person, FigurePose())
+        assert (points.face[:, 2] == 1).all() and (points.body[[10, 13]] == 0).all()
+
+
+def test_a_turned_back_shows_no_face():
+    for seed in range(12):
+        front, back = (keypoints_of(random_identity(seed), FigurePose(turn=turn)) for turn in (0.0, 3.0))
+        assert (front.face[:, 2] == 1).all() and front.face_seen[17:].all()
+        assert (back.face == 0).all() and not back.face_seen.any()
+        assert (back.body[[0, 14, 15]] == 0).all() and (back.body[[16, 17], 2] == 1).all()
+        assert front.body[2, 0] < front.body[5, 0] and back.body[2, 0] > back.body[5, 0]
+
+
+def test_a_profile_hides_the_far_side():
+    points = keypoints_of(_head_to_toe(3), FigurePose(turn=1.4))
+    assert points.body[0, 0] > points.body[1, 0]  # looks to the picture's right
+    assert not points.face_seen[42:48].any() and points.face_seen[36:42].all()  # the person's left eye is far
+    assert points.body[17, 2] == 0 and points.body[16, 2] == 1
+
+
+def test_what_the_body_hides_is_not_seen():
+    pose = FigurePose(right_shoulder=0.6, right_elbow=-1.9, right_curl=1.0)
+    front, back = (keypoints_of(_head_to_toe(1), replace(pose, right_arm_front=side)) for side in (1.0, -1.0))
+    assert front.right_hand_seen.all() and not back.right_hand_seen.any()
+    assert (back.right_hand[:, 2] == 1).all()  # hidden points keep their place and confidence
+
+
+def test_patterns_move_with_the_limb():
+    """What is painted on a forearm is found at the same place of the forearm in another pose."""
+    shirt = Cloth("stripes", ((240, 240, 240), (30, 30, 120)), 5)
+    person = replace(_head_to_toe(9), top=shirt, jacket=None, sleeves=1.0, light=Light(strength=0.0))
+    lines = []
+    for shoulder in (1.0, 1.6):
+        pose = FigurePose(right_shoulder=shoulder)
+        arm = place(person.proportions, pose, 256).right_arm
+        image = render(person, pose, 256).image
+        places = arm.root + np.linspace(0.35, 0.95, 40) * (arm.middle - arm.root)
+        lines.append(image[places.imag.astype(int), places.real.astype(int)].astype(float))
+    assert np.abs(lines[0] - lines[1]).mean() < 25
+    assert lines[0].std() > 20
+
+
+def test_a_logo_is_on_the_front():
+    person = replace(_head_to_toe(9), jacket=None, top=Cloth("flat", ((200, 40, 40),)), hair_style="short")
+    marked = replace(person, logo=Logo("star", (250, 250, 250)))
+    differs = {turn: (render(person, FigurePose(turn=turn)).image != render(marked, FigurePose(turn=turn)).image).sum()
+               for turn in (0.0, 1.0, 3.1)}  # fmt: skip
+    assert differs[0.0] > differs[1.0] > 30 and differs[3.1] == 0
+
+
+def test_a_scene_is_shared_with_its_camera():
+    person = with_scene(random_identity(1), random_identity(2))
+    assert (person.view, person.light) == (random_identity(2).view, random_identity(2).light)
+    assert person.top == random_identity(1).top
 
 
 def test_track_holds_the_rendered_keypoints():
