@@ -44,7 +44,7 @@ def test_an_evaluation_and_its_pictures(tiny_model: Path, tmp_path: Path) -> Non
     scores = evaluate_figures(request, score_figures, score_clips)
     assert next(iter(scores)) == "model"
     assert {"identity_top1", "psnr"} <= set(scores) and "flicker" not in scores
-    assert sorted(os.listdir(tmp_path / "out")) == ["0000.png", "sheet.png"]
+    assert sorted(os.listdir(tmp_path / "out")) == ["0000.png", "motions.png", "sheet.png"]
 
 
 @pytest.mark.parametrize(("mine", "existing"), [("0000.png", "refuse"), ("me.png", "overwrite")])
