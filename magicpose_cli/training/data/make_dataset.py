@@ -62,9 +62,12 @@ class _Job:
     own_fps: float | None
 
 
-def make_dataset(request: DatasetRequest, progress: Progress = SILENT) -> DatasetResult:
+def make_dataset(
+    request: DatasetRequest, progress: Progress = SILENT, detector: PoseDetector | None = None
+) -> DatasetResult:
     """Make the training set that ``request`` asks for. The folder appears whole or not at all.
 
+    ``detector``: one of the caller's own, in place of the one that the request names; it stays open.
     Raises InputError where a video cannot be read (passed over where ``lenient``), NoPersonError where no video has
     two usable frames, OutputError, DiskFullError, and UsageError for options out of range.
     """
@@ -75,9 +78,9 @@ def make_dataset(request: DatasetRequest, progress: Progress = SILENT) -> Datase
     progress.plan(3)
     jobs, unreadable = _jobs(request, progress)
     with ExitStack() as stack:
-        detector = None
-        if any(job.clip for job in jobs):
+        if detector is None and any(job.clip for job in jobs):
             detector = stack.enter_context(_closing(make_detector(request.detector)))
+        if detector is not None:
             check_person(request.person, detector)
         options = _options(request, detector)
         with _work_folder(request.output) as work:

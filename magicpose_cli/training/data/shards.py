@@ -178,10 +178,11 @@ def _streaming(url: str) -> Iterator[None]:
     """What webdataset and the programs that it calls raise, in words of ours."""
     try:
         yield
-    except tarfile.TarError as error:
-        raise damaged(url, str(error.args[0])) from error
-    except OSError as error:
-        raise DownloadError(f"{url} cannot be streamed: {error.args[0]}", "check the address, or try later") from error
+    except (tarfile.TarError, OSError) as error:
+        what = error.args[0]
+        if isinstance(error, tarfile.TarError) and what != "empty file":  # nothing at all: curl found nothing there
+            raise damaged(url, what) from error
+        raise DownloadError(f"{url} cannot be streamed: {what}", "check the address, or try again later") from error
 
 
 @lru_cache(maxsize=4)

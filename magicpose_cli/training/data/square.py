@@ -8,7 +8,7 @@ from magicpose_cli.core.framing import Framing
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom, in pixels
 
-_MARGIN = 0.08  # of the person's longer side: keypoints end at the ankles and the brow
+_MARGIN = 0.1  # of the person's longer side: keypoints end at the ankles and the brow
 
 
 def square_framing(box: Box, width: int, height: int, size: int, rng: np.random.Generator) -> Framing:
