@@ -29,13 +29,12 @@ from magicpose_cli.training.data.pack import split_by_video, write_shards
 from magicpose_cli.training.data.parts import (
     SEGMENT_FRAMES,
     SPREAD_FRAMES,
-    VideoRow,
     make_drawn_part,
     make_part,
     read_row,
 )
 from magicpose_cli.training.data.segment import FPS
-from magicpose_cli.training.data.table import SHARD_FILES, DatasetTable, write_table
+from magicpose_cli.training.data.table import SHARD_FILES, DatasetTable, VideoRow, write_table
 from magicpose_cli.training.data.tar_files import webdataset
 from magicpose_cli.training.data.videos import Source, find_sources, identity
 from magicpose_cli.video.probe import probe

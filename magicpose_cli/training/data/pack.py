@@ -9,9 +9,8 @@ import numpy as np
 
 from magicpose_cli.core.disk import file_sha256
 from magicpose_cli.core.progress import Progress
-from magicpose_cli.training.data.parts import VideoRow
 from magicpose_cli.training.data.segment import META_FILE, info_of, meta_bytes
-from magicpose_cli.training.data.table import SPLITS, ShardRow
+from magicpose_cli.training.data.table import SPLITS, ShardRow, VideoRow
 from magicpose_cli.training.data.tar_files import TarSample, tar_samples, tar_writer
 
 
@@ -47,16 +46,10 @@ def write_shards(
                         info = info_of(files[META_FILE])
                         files[META_FILE] = meta_bytes(replace(info, split=split))
                         writer.write({"__key__": sample.key, **files})
-                        longest.append(longest_run(info.stretch))
+                        longest.append(info.longest)
                         advance()
                 shards.append(ShardRow(path.name, split, path.stat().st_size, file_sha256(path), tuple(longest)))
     return shards
-
-
-def longest_run(numbers: np.ndarray) -> int:
-    """How many of the rising ``numbers`` follow one another without a gap, at most."""
-    breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
-    return int(np.diff(np.r_[0, breaks, len(numbers)]).max())
 
 
 def _by_size(samples: list[TarSample], most: int) -> list[list[TarSample]]:

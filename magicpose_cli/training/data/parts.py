@@ -27,6 +27,7 @@ from magicpose_cli.pose.report import ranges_of
 from magicpose_cli.pose.track import extract_track
 from magicpose_cli.training.data.dataset_request import DatasetRequest
 from magicpose_cli.training.data.segment import FPS, SegmentInfo, encoded, segment_files
+from magicpose_cli.training.data.table import VideoRow
 from magicpose_cli.training.data.tar_files import tar_writer
 from magicpose_cli.training.data.usable import BLACK_MAP, NO_PARTNER, ODD_MAP, ODD_SIZE, sees, why_unusable
 from magicpose_cli.training.data.videos import Source
@@ -35,37 +36,6 @@ from magicpose_cli.video.images import read_image
 SEGMENT_FRAMES = 64  # 16 frames at 8 a second and up; a rest shorter than half joins the segment before
 SPREAD_FRAMES = 8
 _GOLDEN = 0.6180339887  # steps of it spread over [0, 1) evenly, however many there are
-
-
-@dataclass(frozen=True)
-class VideoRow:
-    """What the set says of one video. ``width`` and ``height``: as stored. ``dropped``: reason → (first, last) frames.
-
-    ``face`` and ``hands`` are the shares of kept frames in which the face, and at least one hand, was seen; None where
-    the poses came drawn. ``own_fps``: the file's own rate; None for folders of frames.
-    """
-
-    name: str
-    sha256: str
-    width: int
-    height: int
-    own_fps: float | None
-    frames: int
-    kept: int
-    dropped: dict[str, tuple[tuple[int, int], ...]]
-    face: float | None
-    hands: float | None
-    segments: int
-    split: str = ""
-
-    def __post_init__(self) -> None:
-        dropped = {reason: tuple((first, last) for first, last in ends) for reason, ends in self.dropped.items()}
-        object.__setattr__(self, "dropped", dropped)
-
-    @property
-    def dropped_count(self) -> dict[str, int]:
-        """Reason → number of frames."""
-        return {reason: sum(last - first + 1 for first, last in ends) for reason, ends in self.dropped.items()}
 
 
 @dataclass

@@ -49,6 +49,12 @@ class SegmentInfo:
         """The rising frame numbers of the stretch."""
         return np.array(self.numbers[: len(self.numbers) - self.spread])
 
+    @property
+    def longest(self) -> int:
+        """How many frames of the stretch follow one another without a gap, at most."""
+        breaks = np.flatnonzero(np.diff(self.stretch) != 1) + 1
+        return int(np.diff(np.r_[0, breaks, len(self.stretch)]).max())
+
 
 @dataclass(frozen=True)
 class Segment:

@@ -24,7 +24,6 @@ from magicpose_cli.core.errors import DownloadError, InputError, MagicPoseError,
 from magicpose_cli.training.config import DataOptions
 from magicpose_cli.training.data.figures import FigureBatch
 from magicpose_cli.training.data.groups import Group, least_run, read_group
-from magicpose_cli.training.data.pack import longest_run
 from magicpose_cli.training.data.segment import Segment, damaged, open_segment
 from magicpose_cli.training.data.table import read_table
 from magicpose_cli.training.data.tar_files import TarSample, tar_samples, webdataset
@@ -166,7 +165,7 @@ class StreamGroups(IterableDataset):
                     shard = library.DataPipeline(library.SimpleShardList([urls[n]]), library.tarfile_to_samples())
                     for sample in shard:
                         segment = open_segment(sample.__getitem__, urls[n])
-                        if longest_run(segment.info.stretch) >= self._least:
+                        if segment.info.longest >= self._least:
                             found = True
                             yield segment
             if not found:

@@ -7,12 +7,42 @@ from pathlib import Path
 from typing import Any
 
 from magicpose_cli.core.errors import InputError, IntegrityError
-from magicpose_cli.training.data.parts import VideoRow
 
 TABLE_FILE = "dataset.json"
 SPLITS = ("train", "validation")
 SHARD_FILES = re.compile(rf"(?:{'|'.join(SPLITS)})-[0-9]{{6}}\.tar|{re.escape(TABLE_FILE)}")
 _VERSION = 1
+
+
+@dataclass(frozen=True)
+class VideoRow:
+    """What the set says of one video. ``width`` and ``height``: as stored. ``dropped``: reason → (first, last) frames.
+
+    ``face`` and ``hands`` are the shares of kept frames in which the face, and at least one hand, was seen; None where
+    the poses came drawn. ``own_fps``: the file's own rate; None for folders of frames.
+    """
+
+    name: str
+    sha256: str
+    width: int
+    height: int
+    own_fps: float | None
+    frames: int
+    kept: int
+    dropped: dict[str, tuple[tuple[int, int], ...]]
+    face: float | None
+    hands: float | None
+    segments: int
+    split: str = ""
+
+    def __post_init__(self) -> None:
+        dropped = {reason: tuple((first, last) for first, last in ends) for reason, ends in self.dropped.items()}
+        object.__setattr__(self, "dropped", dropped)
+
+    @property
+    def dropped_count(self) -> dict[str, int]:
+        """Reason → number of frames."""
+        return {reason: sum(last - first + 1 for first, last in ends) for reason, ends in self.dropped.items()}
 
 
 @dataclass(frozen=True)
