@@ -159,7 +159,7 @@ def _made(
     kept = [read_row(part) for part in places]
     before = sum(job.frames for job, row in zip(jobs, kept, strict=True) if row)
     if any(kept):
-        progress.note(f"{sum(row is not None for row in kept)} of {len(jobs)} videos were done by an interrupted run")
+        progress.note(f"an interrupted run left {sum(row is not None for row in kept)} of {len(jobs)} videos done")
     with progress.stage("finding poses", sum(job.frames for job in jobs), done=before) as advance:
         for job, part, row in zip(jobs, places, kept, strict=True):
             if row is None:

@@ -33,9 +33,8 @@ def _advice(table: DatasetTable) -> list[str]:
     used = [row for row in table.videos if row.segments]
     said = []
     if names := [row.name for row in used if row.face is not None and row.face < _POOR]:
-        said.append(
-            f"little of faces is learnt from {_listed(names)}: seen in less than half of the frames; is it a person?"
-        )
+        said.append(f"little of faces is learnt from {_listed(names)}: seen in less than half of the frames")
+        said.append("look at videos without a face: what the detector found may be no person")
     if names := [row.name for row in used if row.hands is not None and row.hands < _POOR]:
         said.append(f"little of hands is learnt from {_listed(names)}: seen in less than half of the frames")
     if names := [row.name for row in used if row.own_fps is not None and row.own_fps < _SLOW]:
