@@ -10,9 +10,9 @@ from magicpose_cli.core.errors import UsageError
 class UsableSkeleton:
     """A frame is kept where its skeleton has nose and neck, enough other points, and is large enough.
 
-    A body point counts from ``confidence`` on: what is less sure is not drawn either. Eight of the 18 body points are
-    a head and two shoulders. The longer side of the box round all points that count is at least ``size`` of the
-    picture's shorter side.
+    A body point counts from ``confidence`` on: what is less sure is not drawn either. A head and two shoulders are
+    eight of the 18 body points; an ear may be hidden. The longer side of the box round all points that count is at
+    least ``size`` of the picture's shorter side.
     """
 
     confidence: float = 0.3

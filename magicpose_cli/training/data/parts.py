@@ -107,7 +107,7 @@ def make_part(
 def make_drawn_part(part: Path, source: Source, sha256: str, request: DatasetRequest, advance: Advance) -> VideoRow:
     """Store one folder of frames with the pose maps that lie under the same names in ``source.maps``.
 
-    Frames and maps stay lossless where the frames are PNGs. Raises InputError for a picture that cannot be read.
+    Frames that are PNGs stay PNGs, maps always do. Raises InputError for a picture that cannot be read.
     """
     frames = image_files(source.path)
     partners = {file.stem: file for file in image_files(source.maps)}
