@@ -11,7 +11,10 @@ HEAVY = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["animate", "--help"], ["evaluate", "figures", "--help"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["--version"], ["animate", "--help"], ["dataset", "--help"], ["evaluate", "figures", "--help"]],
+)
 def test_no_heavy_import(words: list[str]) -> None:
     code = "import sys; from magicpose_cli.cli.app import main; sys.exit(main())"
     command = [sys.executable, "-X", "importtime", "-c", code, *words]

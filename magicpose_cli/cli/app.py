@@ -17,6 +17,7 @@ from magicpose_cli.cli import (
     animate,
     compare,
     convert,
+    dataset,
     demo,
     doctor,
     download,
@@ -65,6 +66,7 @@ for _name, _module in {
     "mux": mux,
     "compare": compare,
     "doctor": doctor,
+    "dataset": dataset,
     "train": train,
 }.items():
     _epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in _module.EXAMPLES)

@@ -35,10 +35,10 @@ class PoseReport:
         if not self.without_person:
             who = "A person in the only frame." if self.frames == 1 else f"A person in all {self.frames} frames."
         else:
-            share = _percent(found / self.frames)
+            share = percent(found / self.frames)
             who = f"A person in {found} of {self.frames} frames ({share}); none in {ranges_text(self.without_person)}."
-        parts = f"Body seen in {_percent(self.share_body)} of the frames, face in {_percent(self.share_face)}"
-        hands = f"left hand in {_percent(self.share_left_hand)}, right hand in {_percent(self.share_right_hand)}"
+        parts = f"Body seen in {percent(self.share_body)} of the frames, face in {percent(self.share_face)}"
+        hands = f"left hand in {percent(self.share_left_hand)}, right hand in {percent(self.share_right_hand)}"
         return [who, f"{parts}, {hands}."]
 
     def to_json(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def ranges_text(ranges: tuple[tuple[int, int], ...]) -> str:
     return f"{text} and {left} more {'stretch' if left == 1 else 'stretches'}" if left else text
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Rounded, but 100 % and 0 % only where they are exact."""
     if share in (0.0, 1.0):
         return f"{share:.0%}"

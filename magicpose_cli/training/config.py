@@ -1,6 +1,7 @@
 """``Recipe``: everything a training run depends on, read strictly from a TOML file."""
 
 import math
+import re
 import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,14 +17,17 @@ def _number(default: float, low: float, high: float = math.inf) -> Any:
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Synthetic figures, rendered while training runs. Each group is one person before one background."""
+    """Synthetic figures, rendered while training runs, or shards. Each group is one person before one background."""
 
+    # A folder of magicpose dataset, beside the recipe, or what webdataset opens: https://…/train-{000000..000012}.tar
+    shards: str = ""
+    validation_shards: str = ""  # the same for validation, where 'shards' is no folder
     size: int = _number(128, 16, 2048)  # pixels, square, a multiple of 8
     targets_per_reference: int = _number(4, 1)  # one appearance pass serves them all
     clip_fps: int = _number(0, 0, 240)  # 0: each target has a pose of its own; else they are one dance at this rate
-    reuse: float = _number(3.0, 0.01)  # how often a rendered group is used, each time with other noise
-    window: int = _number(1024, 1)  # groups held in memory for reuse
-    workers: int = _number(1, 0, 256)  # rendering processes; 0 renders between steps
+    reuse: float = _number(3.0, 0.01)  # how often a rendered group, or a streamed segment, is used
+    window: int = _number(1024, 1)  # rendered groups held in memory for reuse
+    workers: int = _number(1, 0, 256)  # processes that render or read; 0 does it between steps
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,8 @@ class Recipe:
             )
 
 
+_ADDRESS = re.compile(r"[a-z][a-z0-9+]+:")  # https://…, s3://…, pipe:…
+
 _SECTIONS = {"data": DataOptions, "optimizer": OptimizerOptions, "noise": NoiseOptions}
 
 
@@ -100,9 +106,21 @@ def read_recipe(path: Path) -> Recipe:
     new = table.pop("new", {})
     if not isinstance(new, dict) or not all(isinstance(config, dict) for config in new.values()):
         raise UsageError(f"{path}: 'new' holds sections such as [new.unet]")
+    for name in ("shards", "validation_shards"):
+        if sections.get("data", {}).get(name):
+            sections["data"][name] = _beside(path, sections["data"][name])
     entries = _checked(path, "", table, Recipe)
     options = {name: cls(**sections[name]) for name, cls in _SECTIONS.items() if name in sections}
     return Recipe(path=path, new=new, **entries, **options)
+
+
+def is_stream(shards: str) -> bool:
+    """Whether ``shards`` is for webdataset to open: an address, a pipe, a pattern of names. Else it is a folder."""
+    return bool(_ADDRESS.match(shards)) or ("{" in shards and not Path(shards).is_dir())
+
+
+def _beside(recipe: Path, shards: str) -> str:
+    return shards if _ADDRESS.match(shards) else str(recipe.parent / Path(shards).expanduser())
 
 
 def _checked(path: Path, where: str, table: Any, options: type) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from magicpose_cli.core.errors import InputError, IntegrityError, OutputError, U
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.diffusion.stock import AutoencoderKL, EMAModel
 from magicpose_cli.training.config import Recipe, read_recipe
-from magicpose_cli.training.data.figures import FigureBatch, FigureGroups, figure_loader
+from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.data.open_data import holds_validation, open_data
 from magicpose_cli.training.modules import Modules, load_modules, save_modules
 from magicpose_cli.training.pictures import write_grid
 from magicpose_cli.training.run import STATE_FILE, Run, restore_run, save_run
@@ -122,16 +123,23 @@ def _data(recipe: Recipe, stage: Stage, run: Run) -> Iterator[FigureBatch]:
     share = (run.team.process_index, run.team.num_processes)
     encode = _encoder(run.modules) if stage.sees_latents else None
     if encode is None or run.modules.vae.device.type == "cpu":
-        return figure_loader(FigureGroups(recipe.data, groups, recipe.seed, run.step, encode, share))
+        return open_data(recipe.data, groups, recipe.seed, run.step, encode, share, reduction=_reduction(run))
     # A worker is another process, which cannot use this one's GPU: there the pictures are encoded as they arrive.
-    batches = figure_loader(FigureGroups(recipe.data, groups, recipe.seed, run.step, None, share))
+    batches = open_data(recipe.data, groups, recipe.seed, run.step, None, share, reduction=_reduction(run))
     return (replace(batch, images=encode(batch.images.flatten(0, 1)).unflatten(0, (groups, -1))) for batch in batches)
 
 
 def _pictures_batch(recipe: Recipe, stage: Stage, run: Run) -> FigureBatch:
-    """A fixed batch of people that training never sees."""
+    """A fixed batch of people that training never sees, where the data holds some back."""
     encode = _encoder(run.modules) if stage.sees_latents else None
-    return FigureGroups(replace(recipe.data, workers=0), 8, recipe.seed + 1000, 0, encode).batch(0)
+    split = "validation" if holds_validation(recipe.data) else "train"
+    options = replace(recipe.data, workers=0)
+    return next(open_data(options, 8, recipe.seed, 0, encode, split=split, reduction=_reduction(run)))
+
+
+def _reduction(run: Run) -> int:
+    """How many pixels a latent is wide."""
+    return 2 ** (len(run.modules.vae.config.block_out_channels) - 1)
 
 
 def _encoder(modules: Modules) -> partial[torch.Tensor]:

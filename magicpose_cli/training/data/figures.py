@@ -140,8 +140,8 @@ def _leave_signals_to_the_parent(index: int) -> None:
             signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
-def figure_loader(figures: FigureGroups) -> Iterator[FigureBatch]:
-    """Batches from the first step on, without end, rendered by ``options.workers`` processes ahead of need."""
+def figure_loader(figures: IterableDataset) -> Iterator[FigureBatch]:
+    """Batches from the first step on, without end, made by ``figures.options.workers`` processes ahead of need."""
     workers = figures.options.workers
     loader = DataLoader(
         figures,

@@ -1,0 +1,64 @@
+"""What a recipe's ``[data]`` names → batches: figures, shards of a folder, or a stream of shards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+
+from magicpose_cli.core.errors import MagicPoseError
+from magicpose_cli.training.config import DataOptions, is_stream
+from magicpose_cli.training.data.figures import FigureBatch, FigureGroups, figure_loader
+from magicpose_cli.training.data.shards import FolderGroups, StreamGroups
+from magicpose_cli.training.data.table import SPLITS, read_table
+from magicpose_cli.training.data.tar_files import webdataset
+
+_VALIDATION_SEED = 1000  # added to a run's: people that its training never sees
+
+
+def open_data(
+    options: DataOptions,
+    groups: int,
+    seed: int,
+    first_step: int,
+    encode: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    share: tuple[int, int] = (0, 1),
+    *,
+    split: str = "train",
+    reduction: int = 8,
+) -> Iterator[FigureBatch]:
+    """Batches of ``groups`` references from ``first_step`` on, without end.
+
+    ``encode``: pixels (n, 3, S, S) → latents, run where the pictures are made. ``share`` = (index, count) of the
+    training processes. ``split``: ``train`` or ``validation``. ``reduction``: the VAE's, for the masks of shards
+    (figures have those of 8). Raises InputError, IntegrityError, UsageError; while it runs DownloadError too.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split {split!r} is none of {SPLITS}")
+    if not options.shards:
+        seed += _VALIDATION_SEED if split == "validation" else 0
+        return figure_loader(FigureGroups(options, groups, seed, first_step, encode, share))
+    if is_stream(options.shards):
+        pattern = options.shards if split == "train" else options.validation_shards
+        urls = webdataset().shardlists.expand_urls(pattern)
+        data = StreamGroups(options, urls, groups, seed, first_step, encode, share, reduction)
+    else:
+        data = FolderGroups(options, split, groups, seed, first_step, encode, share, reduction)
+    return _raising(figure_loader(data))
+
+
+def holds_validation(options: DataOptions) -> bool:
+    """Whether anything is held out: not of one video, and of a stream only what ``validation_shards`` names."""
+    if not options.shards:
+        return True
+    if is_stream(options.shards):
+        return bool(options.validation_shards)
+    return any(row.split == "validation" for row in read_table(Path(options.shards)).shards)
+
+
+def _raising(batches: Iterator[FigureBatch | MagicPoseError]) -> Iterator[FigureBatch]:
+    for batch in batches:
+        if isinstance(batch, MagicPoseError):
+            raise batch
+        yield batch
