@@ -11,7 +11,8 @@ import torch
 
 from magicpose_cli.diffusion.stock import AutoencoderKL
 from magicpose_cli.training.config import Recipe
-from magicpose_cli.training.data.figures import FigureBatch, FigureGroups
+from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.data.open_data import open_data
 from magicpose_cli.training.modules import Modules
 from magicpose_cli.training.stages.stage import Stage
 from magicpose_cli.training.stages.vae_start import start_from_pictures
@@ -23,8 +24,8 @@ FITTED_PEOPLE = 48  # what the first weights are fitted to
 def _prepare(modules: Modules, recipe: Recipe) -> None:
     if modules.vae is None:
         modules.vae = AutoencoderKL(**recipe.new["vae"])
-        alone = replace(recipe.data, targets_per_reference=1)
-        start_from_pictures(modules.vae, FigureGroups(alone, FITTED_PEOPLE, recipe.seed, 0).batch(0).images[:, 0])
+        alone = replace(recipe.data, targets_per_reference=1, workers=0)
+        start_from_pictures(modules.vae, next(open_data(alone, FITTED_PEOPLE, recipe.seed, 0)).images[:, 0])
 
 
 def _loss(modules: Modules, batch: FigureBatch, recipe: Recipe, rng: torch.Generator) -> torch.Tensor:
