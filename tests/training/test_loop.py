@@ -259,15 +259,15 @@ def test_ctrl_c_keeps_the_last_whole_step(stages: Path, tmp_path: Path):
 SHARED = """
 import sys
 import torch
-from accelerate import PartialState
+from accelerate import Accelerator
 from magicpose_cli.training.loop import share_gradients
-team = PartialState(cpu=True)
+team = Accelerator(cpu=True)
 n = team.process_index
 weights = [torch.nn.Parameter(torch.zeros(3)), torch.nn.Parameter(torch.zeros(2, 2))]
 weights[0].grad = torch.full((3,), float(n + 1))
 if n == 0:
     weights[1].grad = torch.full((2, 2), 8.0)
-loss = share_gradients(weights, torch.tensor(10.0 * n), team.num_processes)
+loss = share_gradients(weights, torch.tensor(10.0 * n), team)
 assert loss == 5, loss
 assert torch.equal(weights[0].grad, torch.full((3,), 1.5))
 assert torch.equal(weights[1].grad, torch.full((2, 2), 4.0))

@@ -1,0 +1,65 @@
+"""Which batches a stage trains on, and which ones it never sees: latents where the stage wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from magicpose_cli.diffusion.stock import AutoencoderKL
+from magicpose_cli.training.config import Recipe
+from magicpose_cli.training.data.figures import FigureBatch, FigureGroups, figure_loader
+from magicpose_cli.training.modules import Modules
+
+SHOWN = 8  # groups in a grid of pictures
+_ENCODED_AT_ONCE = 4
+_HELD_OUT_SEED = 1000  # added to the recipe's
+
+
+def training_batches(
+    recipe: Recipe, modules: Modules, first: int, share: tuple[int, int], *, latents: bool
+) -> Iterator[FigureBatch]:
+    """The batches from number ``first`` on, without end. ``share`` is this process's number, and how many there are."""
+    groups = _groups(recipe)
+    encode = encoder(modules) if latents else None
+    if encode is None or modules.vae.device.type == "cpu":
+        return figure_loader(FigureGroups(recipe.data, groups, recipe.seed, first, encode, share))
+    # A worker is another process, which cannot use this one's GPU: there the pictures are encoded as they arrive.
+    batches = figure_loader(FigureGroups(recipe.data, groups, recipe.seed, first, None, share))
+    return (replace(batch, images=encode(batch.images.flatten(0, 1)).unflatten(0, (groups, -1))) for batch in batches)
+
+
+def held_out_batches(recipe: Recipe, modules: Modules, share: tuple[int, int], *, latents: bool) -> list[FigureBatch]:
+    """This process's share of the ``validate_batches`` batches, the same in every run of the recipe."""
+    figures = _held_out(recipe, _groups(recipe), encoder(modules) if latents else None)
+    return [figures.batch(number) for number in range(recipe.validate_batches)[share[0] :: share[1]]]
+
+
+def shown_batch(recipe: Recipe, modules: Modules, *, latents: bool) -> FigureBatch:
+    """One held-out batch of ``SHOWN`` groups, for pictures."""
+    return _held_out(recipe, SHOWN, encoder(modules) if latents else None).batch(0)
+
+
+def encoder(modules: Modules) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Pictures (N, 3, S, S) → unscaled latents (N, C, h, w) on the CPU."""
+    vae = modules.vae
+    if any(parameter.requires_grad for parameter in vae.parameters()):
+        vae = deepcopy(vae).requires_grad_(False).eval()  # what a stage trains on stays as it was at its start
+    return partial(_encode, vae)
+
+
+def _groups(recipe: Recipe) -> int:
+    return recipe.batch // recipe.data.targets_per_reference
+
+
+def _held_out(recipe: Recipe, groups: int, encode: Callable[[torch.Tensor], torch.Tensor] | None) -> FigureGroups:
+    return FigureGroups(replace(recipe.data, workers=0), groups, recipe.seed + _HELD_OUT_SEED, 0, encode)
+
+
+def _encode(vae: AutoencoderKL, images: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        parts = images.to(vae.device).split(_ENCODED_AT_ONCE)
+        return torch.cat([vae.encode(part).latent_dist.mode() for part in parts]).cpu()
