@@ -121,7 +121,7 @@ def _load_network(folder: Path, name: str, cls: Any, dtype: torch.dtype) -> torc
     part = folder / name
     _read_config(folder, name)
     try:
-        with _quiet():
+        with quiet_libraries():
             network, report = cls.from_pretrained(
                 part, local_files_only=True, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
             )
@@ -187,7 +187,7 @@ def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_libraries() -> Iterator[None]:
     """The libraries' bars and reports stay off the terminal: what they say is in the report, and checked."""
     libraries = (diffusers_logging, transformers_logging)
     before = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]

@@ -1,8 +1,8 @@
 """How much memory a recipe takes, by arithmetic on sizes alone: nothing is loaded.
 
-Activations follow a rough rule. A network of L layers a block keeps about ``_KEPT`` tensors of a layer's output size
-for the backward pass (counted on SD 1.5's UNet: 101, ControlNet: 106, with motion module: 135), with gradient
-checkpointing ``_KEPT_CHECKPOINTED`` and, for the moment, all of one layer of the widest level. Attention is taken to be
+Activations follow a rough rule. For the backward pass a network keeps about ``_KEPT`` tensors of each layer's output
+size (counted on SD 1.5's UNet: 41, ControlNet: 46, UNet with motion module: 75), with gradient checkpointing
+``_KEPT_CHECKPOINTED`` (7, 13, 8) and, for the moment, all of one layer of the largest level. Attention is taken to be of
 the kind that never holds its whole matrix.
 """
 
@@ -20,7 +20,7 @@ from magicpose_cli.training.modules import Modules
 from magicpose_cli.training.stages.stage import Stage
 from magicpose_cli.training.start import choose_trained, held_dtype, prepare_modules
 
-_KEPT, _KEPT_WITH_MOTION, _KEPT_CHECKPOINTED = 105, 135, 12
+_KEPT, _KEPT_WITH_MOTION, _KEPT_CHECKPOINTED = 45, 75, 10
 _ACTIVATION_BYTES = {"float32": 4, "bfloat16": 3}  # norms keep float32
 _MOMENT_BYTES = {"adamw": 8, "adamw-8bit": 2}
 _LIBRARIES = 1_000_000_000  # what torch takes for itself, and what lies unused between tensors

@@ -17,7 +17,7 @@ from magicpose_cli.core.errors import InputError, IntegrityError
 from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.diffusion.checkpoints.components import MODEL_FILES
 from magicpose_cli.diffusion.checkpoints.sd15_config import empty_module
-from magicpose_cli.diffusion.load import PARTS, load_part
+from magicpose_cli.diffusion.load import PARTS, load_part, quiet_libraries
 from magicpose_cli.diffusion.motion import Denoiser, with_motion
 from magicpose_cli.diffusion.pipeline import MagicPosePipeline
 from magicpose_cli.diffusion.stock import (
@@ -141,7 +141,7 @@ def save_modules(modules: Modules, folder: Path, settings: dict[str, object], dt
     ``settings`` as in ``make_pipeline``.
     """
     saved = Modules(**{name: _saved(modules, name, dtype) for name in PARTS})
-    with whole_folder(folder, ours=MODEL_FILES, overwrite=True) as fresh:
+    with whole_folder(folder, ours=MODEL_FILES, overwrite=True) as fresh, quiet_libraries():
         if saved.complete:
             make_pipeline(saved, settings).save_pretrained(fresh, safe_serialization=True)
         else:

@@ -38,7 +38,9 @@ def start_run(recipe: Recipe, stage: Stage, team: Accelerator, device: torch.dev
     modules = prepare_modules(recipe, stage)
     trained = choose_trained(recipe, stage, modules)
     for name, network in modules.networks():
-        network.to(device, held_dtype(recipe, modules, name))
+        network.to(device)
+        if held_dtype(recipe, modules, name) == torch.bfloat16:
+            network.bfloat16()
         network.train(_trains(network))
     if recipe.memory.gradient_checkpointing:
         denoiser = modules.denoiser() if modules.unet is not None else None
