@@ -44,7 +44,15 @@ def test_the_wheel_carries_the_weights_list_and_the_embedded_model(tmp_path: Pat
 
 
 def test_the_extras_are_those_of_the_pages() -> None:
-    assert set(PROJECT["optional-dependencies"]) == {"openpose", "dwpose", "metrics", "provenance", "cluster", "dev"}
+    assert set(PROJECT["optional-dependencies"]) == {
+        "openpose",
+        "dwpose",
+        "metrics",
+        "provenance",
+        "train",
+        "cluster",
+        "dev",
+    }
 
 
 def test_what_is_imported_is_declared() -> None:

@@ -26,7 +26,9 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in this folder stopped.")] = False,
     device: Device = "auto",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and the memory it takes.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and the memory it takes.")
+    ] = False,
 ) -> dict[str, Any]:
     """Train one stage of a model as its recipe says."""
     folder = out if out is not None else Path("runs") / recipe.stem
@@ -52,7 +54,9 @@ def _plan(console: Console, path: Path, folder: Path) -> dict[str, Any]:
 
     recipe, estimate = plan_recipe(path)
     images = recipe.batch * recipe.accumulation
-    console.say(f"would train the stage '{recipe.stage}' in {folder}: {recipe.steps} steps of {images} images a process")
+    console.say(
+        f"would train the stage '{recipe.stage}' in {folder}: {recipe.steps} steps of {images} images a process"
+    )
     for line in estimate.sentences():
         console.say(line)
     return {"stage": recipe.stage, "steps": recipe.steps, "images": images, "memory": asdict(estimate)}

@@ -30,9 +30,7 @@ def enable_checkpointing(network: Any) -> None:
 
 def _checkpointed(block: nn.Module, *inputs: Any) -> Tensor:
     layers = {layer: layer.processor for layer in block.modules() if hasattr(layer, "processor")}
-    return checkpoint(
-        block, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _running_again(layers))
-    )  # type: ignore[no-any-return]
+    return checkpoint(block, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _running_again(layers)))  # type: ignore[no-any-return]
 
 
 @contextmanager

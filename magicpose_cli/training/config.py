@@ -82,7 +82,9 @@ class Recipe:
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
     memory: MemoryOptions = field(default_factory=MemoryOptions)
-    weights: dict[str, str] = field(default_factory=dict)  # parts from elsewhere than ``start``: a folder or a checkpoint
+    weights: dict[str, str] = field(
+        default_factory=dict
+    )  # parts from elsewhere than ``start``: a folder or a checkpoint
     new: dict[str, dict[str, Any]] = field(default_factory=dict)  # diffusers configs of modules made anew
 
     def __post_init__(self) -> None:

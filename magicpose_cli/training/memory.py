@@ -2,8 +2,8 @@
 
 Activations follow a rough rule. For the backward pass a network keeps about ``_KEPT`` tensors of each layer's output
 size (counted on SD 1.5's UNet: 41, ControlNet: 46, UNet with motion module: 75), with gradient checkpointing
-``_KEPT_CHECKPOINTED`` (7, 13, 8) and, for the moment, all of one layer of the largest level. Attention is taken to be of
-the kind that never holds its whole matrix.
+``_KEPT_CHECKPOINTED`` (7, 13, 8) and, for the moment, all of one layer of the largest level. Attention is taken to be
+of the kind that never holds its whole matrix.
 """
 
 from __future__ import annotations

@@ -31,7 +31,6 @@ from magicpose_cli.diffusion.stock import (
     UNetMotionModel,
 )
 
-
 _PLAIN_SCHEDULER = "PNDMScheduler"  # what Stable Diffusion's own folder names
 
 

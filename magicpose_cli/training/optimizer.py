@@ -17,7 +17,7 @@ def make_optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torc
     if device.type != "cuda":
         raise UsageError(
             f"{recipe.path}: [optimizer] kind 'adamw-8bit' works on CUDA alone, not on {device.type}",
-            "use kind = \"adamw\" there",
+            'use kind = "adamw" there',
         )
     try:
         from bitsandbytes.optim import AdamW8bit

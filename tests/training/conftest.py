@@ -5,7 +5,17 @@ from types import SimpleNamespace
 
 import pytest
 
-DATA = "validate_batches = 1\nvideo_frames = 2\n[data]\nsize = 32\ntargets_per_reference = 2\nworkers = 0\n[optimizer]\nlearning_rate = 1e-3\nclip = 1.0\n"
+DATA = """
+validate_batches = 1
+video_frames = 2
+[data]
+size = 32
+targets_per_reference = 2
+workers = 0
+[optimizer]
+learning_rate = 1e-3
+clip = 1.0
+"""
 VAE = """
 stage = "vae"
 steps = 4
@@ -59,7 +69,7 @@ MOTION = (
     'stage = "motion"\nstart = "pose/model"\nsteps = 2\nbatch = 6\n'
     + DATA.replace("reference = 2", "reference = 3\nclip_fps = 12")
     + "[new.motion_adapter]\nblock_out_channels = [16, 32]\nmotion_layers_per_block = 1\n"
-    + "motion_num_attention_heads = 2\nmotion_norm_num_groups = 8\nmotion_max_seq_length = 4\n"
+    + "motion_num_attention_heads = 2\nmotion_norm_num_groups = 8\nmotion_max_seq_length = 16\n"
     + "[new.pipeline]\ndefault_steps = 2\ndefault_guidance = 1.5\nnative_size = 32\n"
 )
 

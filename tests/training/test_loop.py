@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 
 from magicpose_cli.core.errors import DiskFullError, InputError, IntegrityError, OutputError, UsageError
 from magicpose_cli.diffusion.load import load_pipeline
-from magicpose_cli.training.loop import run_recipe
 from magicpose_cli.training.run import told_plainly
+
 
 def test_what_the_last_stage_exports_is_a_pipeline_that_makes_frames(stages: Path):
     import numpy as np

@@ -36,7 +36,11 @@ def _configs(folder: Path, networks: dict[str, dict[str, object]]) -> Path:
 def _estimate(name: str, folder: Path, start: Path, **changed: str) -> MemoryEstimate:
     """Of a shipped recipe, with configs in place of the weights that it names, and other lines changed."""
     weights = _configs(folder / "weights", WEIGHTS)
-    places = {"start": start, "pose_controlnet": weights / "pose_controlnet", "motion_adapter": weights / "motion_adapter"}
+    places = {
+        "start": start,
+        "pose_controlnet": weights / "pose_controlnet",
+        "motion_adapter": weights / "motion_adapter",
+    }
     values = {key: json.dumps(str(place)) for key, place in places.items()} | changed
     lines = (ROOT / "examples" / "training" / f"{name}.toml").read_text().splitlines()
     kept = [
