@@ -122,7 +122,7 @@ def test_two_processes_train_and_resume(tiny, stages: Path, tmp_path: Path):
     again = train("broken", "torchrun", 10)
     assert again["validation"] > first["validation"]
     again = train("broken", "accelerate", 20, "--resume")
-    assert (again["loss"], again["validation"]) == (first["loss"], first["validation"])
+    assert again["validation"] == first["validation"]
     whole, broken = (tiny.weights(tmp_path / name, "unet") for name in ("whole", "broken"))
     assert all(torch.equal(whole[key], broken[key]) for key in whole)
     with pytest.raises(UsageError, match="its processes differs"):

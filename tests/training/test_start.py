@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from magicpose_cli.core.errors import InputError, UsageError
 from magicpose_cli.training.config import read_recipe
@@ -35,6 +36,9 @@ def plain(tiny_model: Path, tmp_path: Path) -> Path:
     config |= {"_class_name": "PNDMScheduler", "skip_prk_steps": True}
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config))
     (folder / "safety_checker").mkdir()
+    file = folder / "text_encoder" / "model.safetensors"
+    positions = {"text_model.embeddings.position_ids": torch.arange(16)[None]}  # as old CLIP files have them
+    save_file(load_file(file) | positions, file, {"format": "pt"})
     return folder
 
 
@@ -50,8 +54,6 @@ def test_stable_diffusions_own_folder_is_a_start(plain: Path, tmp_path: Path):
 @pytest.mark.parametrize("kind", ["folder", "file"])
 def test_the_pose_controlnet_comes_from_given_weights(kind: str, tiny_model: Path, tmp_path: Path):
     """A folder in diffusers layout of any name, or a file with a ControlNet's tensors."""
-    from safetensors.torch import load_file, save_file
-
     given = tmp_path / "openpose"
     shutil.copytree(tiny_model / "pose_controlnet", given)
     tensors = load_file(given / "diffusion_pytorch_model.safetensors")
@@ -67,8 +69,6 @@ def test_the_pose_controlnet_comes_from_given_weights(kind: str, tiny_model: Pat
 
 def test_the_motion_module_comes_from_given_weights(tiny_model: Path, tmp_path: Path):
     """A file's sizes are its own; heads and norm groups are those of SD 1.5's modules."""
-    from safetensors.torch import save_file
-
     from magicpose_cli.diffusion.stock import MotionAdapter
 
     adapter = MotionAdapter(
@@ -143,8 +143,6 @@ def test_the_average_is_where_the_recipe_says(kept_on: str, tiny, stages: Path, 
     section = "[memory]\naverage_on_cpu = true\n" if kept_on == "cpu" else ""
     tiny.train(tmp_path, "base", entry + tiny.BASE + section)
     model = tiny.weights(tmp_path / "base", "unet")["conv_in.weight"]
-    from safetensors.torch import load_file
-
     state = load_file(tmp_path / "base" / "state.safetensors")
     assert ("average.0" in state) == (kept_on != "nowhere")
     expected = state["weights.0" if kept_on == "nowhere" else "average.0"].half()
