@@ -1,7 +1,6 @@
 """What a run leaves behind: the best model, the log, TensorBoard's scalars, pictures and a dance; and it learns."""
 
 import csv
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from magicpose_cli.cli.console import Console
+from magicpose_cli.cli.train import train
 from magicpose_cli.core.progress import SILENT
 from magicpose_cli.training.log import Board, LogRow
 
 LEARNS = "seed = 5\nvalidate_steps = 5\npicture_steps = 1000\nema = 0.5\n"
-OPEN = 'trains = ["appearance_unet", %s]\n'
 
 
 def _longer(text: str, steps: int) -> str:
@@ -31,7 +31,8 @@ def test_every_stage_learns_and_animate_reads_the_last(tiny, tmp_path: Path):
     """vae → base → appearance → pose → motion: each stage's loss on held-out people falls."""
     for name, steps in (("vae", 10), ("base", 30), ("appearance", 20), ("pose", 20), ("motion", 15)):
         # a base this small is no prior: it stays open, as in the embedded model's recipes
-        opened = {"appearance": OPEN % '"unet"', "pose": OPEN % '"unet", "pose_controlnet"'}.get(name, "")
+        own = {"appearance": "appearance_unet", "pose": "pose_controlnet", "motion": "motion_adapter"}
+        opened = f'trains = ["unet", "{own[name]}"]\n' if name in own else ""
         result = tiny.train(tmp_path, name, opened + _longer(getattr(tiny, name.upper()), steps))
         losses = _validations(tmp_path / name)
         assert len(losses) == steps // 5
@@ -136,10 +137,7 @@ def test_a_clip_trains_with_all_that_saves_memory(tiny, stages: Path, tmp_path: 
 def test_a_dry_run_tells_the_memory_and_writes_nothing(tiny, stages: Path, tmp_path: Path):
     recipe = tmp_path / "pose.toml"
     recipe.write_text(tiny.POSE.replace('"appearance/model"', f'"{stages / "appearance" / "model"}"'))
-    command = [sys.executable, "-m", "magicpose_cli", "train", str(recipe), "--out", str(tmp_path / "run"), "--dry-run"]
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told = train(Console(quiet=True), recipe, out=tmp_path / "run", dry_run=True)
     assert (told["stage"], told["images"]) == ("pose", 4)
     assert told["memory"]["gradients"] == told["memory"]["weights"] > 0
     assert not (tmp_path / "run").exists()
