@@ -48,8 +48,8 @@ def test_the_extras_are_those_of_the_pages() -> None:
         "openpose",
         "dwpose",
         "metrics",
-        "train",
         "provenance",
+        "train",
         "cluster",
         "dev",
     }

@@ -79,13 +79,17 @@ def _read_config(folder: Path, name: str) -> dict[str, Any]:
     return _read_json(folder / name / "config.json")
 
 
-def load_part(folder: Path, name: str, dtype: torch.dtype = torch.float32) -> Any:
-    """One part of a model folder by its name: a network, ``tokenizer`` or ``scheduler``. Raises IntegrityError."""
-    if name == "tokenizer":
-        return _load_tokenizer(folder)
-    if name == "scheduler":
-        return _load_scheduler(folder)
-    return _load_network(folder, name, _NETWORKS[name], dtype)
+def load_part(folder: Path, name: str, dtype: torch.dtype = torch.float32, *, kind: str = "") -> Any:
+    """One part of a model folder by its name: a network, ``tokenizer`` or ``scheduler``. Raises IntegrityError.
+
+    ``kind`` is one of ``PARTS``, where the part's folder has another name than that.
+    """
+    kind = kind or name
+    if kind == "tokenizer":
+        return _load_tokenizer(folder / name)
+    if kind == "scheduler":
+        return _load_scheduler(folder / name)
+    return _load_network(folder, name, _NETWORKS[kind], dtype)
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
@@ -117,7 +121,7 @@ def _load_network(folder: Path, name: str, cls: Any, dtype: torch.dtype) -> torc
     part = folder / name
     _read_config(folder, name)
     try:
-        with _quiet():
+        with quiet_libraries():
             network, report = cls.from_pretrained(
                 part, local_files_only=True, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
             )
@@ -139,20 +143,19 @@ def _load_network(folder: Path, name: str, cls: Any, dtype: torch.dtype) -> torc
     return network.eval()
 
 
-def _load_tokenizer(folder: Path) -> CLIPTokenizer:
-    part = folder / "tokenizer"
+def _load_tokenizer(part: Path) -> CLIPTokenizer:
     if not part.is_dir():
-        raise IntegrityError(f"the model in {folder} has no tokenizer/", _AGAIN)
+        raise IntegrityError(f"the model in {part.parent} has no {part.name}/", _AGAIN)
     try:
         return CLIPTokenizer.from_pretrained(part, local_files_only=True)
     except Exception as error:  # the tokenizers library raises bare Exception
         raise IntegrityError(f"{part} cannot be loaded: {_first_line(error)}", _AGAIN) from error
 
 
-def _load_scheduler(folder: Path) -> Any:
-    file = folder / "scheduler" / "scheduler_config.json"
+def _load_scheduler(part: Path) -> Any:
+    file = part / "scheduler_config.json"
     if not file.is_file():
-        raise IntegrityError(f"the model in {folder} has no scheduler/scheduler_config.json", _AGAIN)
+        raise IntegrityError(f"the model in {part.parent} has no {part.name}/scheduler_config.json", _AGAIN)
     config = _read_json(file)
     classes = {cls.__name__: cls for cls in SCHEDULERS.values()}
     name = str(config.get("_class_name"))
@@ -184,7 +187,7 @@ def _check_fit(folder: Path, parts: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_libraries() -> Iterator[None]:
     """The libraries' bars and reports stay off the terminal: what they say is in the report, and checked."""
     libraries = (diffusers_logging, transformers_logging)
     before = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]

@@ -134,8 +134,8 @@ def attach_write(unet: nn.Module, bank: AttentionBank) -> Iterator[AttentionBank
 def attach_read(unet: nn.Module, bank: AttentionBank) -> Iterator[AttentionBank]:
     """Within the block, the self-attention of ``unet`` also reads ``bank``; an empty bank changes nothing.
 
-    ``unet`` is a UNet2DConditionModel or a UNetMotionModel. Gradients flow into the bank. With gradient
-    checkpointing, the backward pass must run inside the block too, because it runs the layers again.
+    ``unet`` is a UNet2DConditionModel or a UNetMotionModel. Gradients flow into the bank. For gradient checkpointing
+    see ``gradient_checkpointing.py``: diffusers' own would run the layers again without the bank.
     The original processors come back at the end, also after an exception.
     """
     with _attached(unet, bank, ReadProcessor):

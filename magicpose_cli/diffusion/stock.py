@@ -16,6 +16,7 @@ from diffusers import (  # noqa: E402
     UNetMotionModel,
     UniPCMultistepScheduler,
 )
+from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D  # noqa: E402
 from diffusers.training_utils import EMAModel  # noqa: E402
 from diffusers.utils import BaseOutput  # noqa: E402
 from diffusers.utils import logging as diffusers_logging  # noqa: E402
@@ -24,6 +25,7 @@ from transformers import CLIPTextModel, CLIPTokenizer  # noqa: E402
 from transformers.utils import logging as transformers_logging  # noqa: E402
 
 __all__ = [
+    "AnimateDiffTransformer3D",
     "AutoencoderKL",
     "BaseOutput",
     "CLIPTextModel",

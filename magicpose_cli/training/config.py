@@ -34,6 +34,7 @@ class DataOptions:
 class OptimizerOptions:
     """AdamW with linear warm-up, then constant, then a linear fall to zero over the last part (``decay``)."""
 
+    kind: str = "adamw"  # or adamw-8bit: moments in a byte each, on CUDA alone (bitsandbytes)
     learning_rate: float = _number(1e-5, 0)
     warmup: int = _number(0, 0)  # steps
     decay: float = _number(0.0, 0, 1)  # share of the run at its end
@@ -53,8 +54,19 @@ class NoiseOptions:
 
 
 @dataclass(frozen=True)
+class MemoryOptions:
+    """What a small GPU needs; each costs time."""
+
+    gradient_checkpointing: bool = False  # computes activations again in the backward pass
+    average_on_cpu: bool = False  # the averaged weights stay in the machine's own memory
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """One stage of training. ``start`` is the model folder of the stage before ("" starts from nothing)."""
+    """One stage of training. ``start`` is the model folder of the stage before ("" starts from nothing).
+
+    A step learns from batch · accumulation · processes target images.
+    """
 
     path: Path
     stage: str
@@ -62,20 +74,30 @@ class Recipe:
     trains: tuple[str, ...] = ()  # modules, or parts of them such as "vae.decoder"
     seed: int = _number(0, 0, 2**31)
     steps: int = _number(10_000, 1)
-    batch: int = _number(16, 1)  # target images a step and process
-    precision: str = "float32"  # or bfloat16: autocast, weights stay float32
-    ema: float = _number(0.999, 0, 0.999999)
+    batch: int = _number(16, 1)  # target images that go through the networks together, in each process
+    accumulation: int = _number(1, 1)  # batches whose gradients are added up to one step
+    precision: str = "float32"  # or bfloat16: autocast, weights that train stay float32
+    ema: float = _number(0.999, 0, 0.999999)  # share of the average that each step keeps; 0: no average
     save_minutes: float = _number(5.0, 0)
+    validate_steps: int = _number(500, 0)  # 0: never, and model/ is the newest instead of the best
+    validate_batches: int = _number(4, 1)  # always the same people and noise, which training never sees
     picture_steps: int = _number(500, 1)
+    video_frames: int = _number(8, 0)  # of the sample video, where the model is complete; 0: none
     threads: int = _number(0, 0)  # CPU threads; 0 leaves torch's choice
     data: DataOptions = field(default_factory=DataOptions)
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
+    memory: MemoryOptions = field(default_factory=MemoryOptions)
+    weights: dict[str, str] = field(
+        default_factory=dict
+    )  # parts from elsewhere than ``start``: a folder or a checkpoint
     new: dict[str, dict[str, Any]] = field(default_factory=dict)  # diffusers configs of modules made anew
 
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "bfloat16"):
             raise UsageError(f"{self.path}: precision is '{self.precision}'", "use float32 or bfloat16")
+        if self.optimizer.kind not in ("adamw", "adamw-8bit"):
+            raise UsageError(f"{self.path}: [optimizer] kind is '{self.optimizer.kind}'", "use adamw or adamw-8bit")
         if self.data.size % 8:
             raise UsageError(f"{self.path}: size {self.data.size} is not a multiple of 8")
         if self.batch % self.data.targets_per_reference:
@@ -87,7 +109,7 @@ class Recipe:
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+]+:")  # https://…, s3://…, pipe:…
 
-_SECTIONS = {"data": DataOptions, "optimizer": OptimizerOptions, "noise": NoiseOptions}
+_SECTIONS = {"data": DataOptions, "optimizer": OptimizerOptions, "noise": NoiseOptions, "memory": MemoryOptions}
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -109,9 +131,12 @@ def read_recipe(path: Path) -> Recipe:
     for name in ("shards", "validation_shards"):
         if sections.get("data", {}).get(name):
             sections["data"][name] = _beside(path, sections["data"][name])
+    weights = table.pop("weights", {})
+    if not isinstance(weights, dict) or not all(isinstance(place, str) for place in weights.values()):
+        raise UsageError(f"{path}: 'weights' is a section of paths", 'such as: pose_controlnet = "openpose.pth"')
     entries = _checked(path, "", table, Recipe)
     options = {name: cls(**sections[name]) for name, cls in _SECTIONS.items() if name in sections}
-    return Recipe(path=path, new=new, **entries, **options)
+    return Recipe(path=path, weights=weights, new=new, **entries, **options)
 
 
 def is_stream(shards: str) -> bool:
@@ -127,7 +152,7 @@ def _checked(path: Path, where: str, table: Any, options: type) -> dict[str, Any
     """The entries of one section, each of the right kind and in its range."""
     if not isinstance(table, dict):
         raise UsageError(f"{path}: {where.strip()} is a section, not a value")
-    known = {f.name: f for f in fields(options) if f.name not in ("path", "new", *_SECTIONS)}
+    known = {f.name: f for f in fields(options) if f.name not in ("path", "weights", "new", *_SECTIONS)}
     checked = {}
     for name, value in table.items():
         if name not in known:
@@ -135,12 +160,12 @@ def _checked(path: Path, where: str, table: Any, options: type) -> dict[str, Any
         kind = known[name].type
         if kind is float and type(value) is int:
             value = float(value)
-        if kind not in (int, float, str):
+        if kind not in (int, float, str, bool):
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 raise UsageError(f"{path}: {where}{name} is a list of names", f'write it as {name} = ["unet"]')
             value = tuple(value)
         elif type(value) is not kind:
-            meant = {int: "a whole number", float: "a number", str: "a text in quotes"}[kind]
+            meant = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}[kind]
             raise UsageError(f"{path}: {where}{name} is {value!r}, not {meant}")
         low, high = known[name].metadata.get("range", (-math.inf, math.inf))
         if kind in (int, float) and not low <= value <= high:

@@ -6,17 +6,20 @@ A model folder has diffusers' pipeline layout; a stage loads what the stage befo
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from magicpose_cli.core.errors import InputError
+from magicpose_cli.core.errors import InputError, IntegrityError
 from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.diffusion.checkpoints.components import MODEL_FILES
-from magicpose_cli.diffusion.load import PARTS, load_part
+from magicpose_cli.diffusion.checkpoints.sd15_config import empty_module
+from magicpose_cli.diffusion.load import PARTS, load_part, quiet_libraries
 from magicpose_cli.diffusion.motion import Denoiser, with_motion
+from magicpose_cli.diffusion.pipeline import MagicPosePipeline
 from magicpose_cli.diffusion.stock import (
     AutoencoderKL,
     CLIPTextModel,
@@ -28,10 +31,12 @@ from magicpose_cli.diffusion.stock import (
     UNetMotionModel,
 )
 
+_PLAIN_SCHEDULER = "PNDMScheduler"  # what Stable Diffusion's own folder names
+
 
 @dataclass
 class Modules:
-    """The parts of a model. None: no stage has made it yet."""
+    """The parts of a model. None: no stage has made it yet. ``folders`` names those that parts were read from."""
 
     vae: AutoencoderKL | None = None
     unet: UNet2DConditionModel | None = None
@@ -41,6 +46,7 @@ class Modules:
     tokenizer: CLIPTokenizer | None = None
     scheduler: DDIMScheduler | None = None
     motion_adapter: MotionAdapter | None = None
+    folders: dict[str, Path] = field(default_factory=dict)
     _with_motion: UNetMotionModel | None = field(default=None, repr=False)
     _empty_prompt: torch.Tensor | None = field(default=None, repr=False)
 
@@ -51,10 +57,10 @@ class Modules:
             if isinstance(part, torch.nn.Module):
                 yield name, part
 
-    def to(self, device: torch.device) -> Modules:
-        for _, network in self.networks():
-            network.to(device)
-        return self
+    @property
+    def complete(self) -> bool:
+        """True where a pipeline can be made of them; the motion module is not needed for that."""
+        return all(getattr(self, name) is not None for name in PARTS if name != "motion_adapter")
 
     def denoiser(self) -> Denoiser:
         """The UNet, with the temporal layers where there is a motion module: the parameters are theirs, not copies."""
@@ -63,9 +69,9 @@ class Modules:
         if self._with_motion is None:
             model = with_motion(self.unet, self.motion_adapter)
             for part in (self.unet, self.motion_adapter):
-                for name, parameter in part.named_parameters():
+                for name, tensor in (*part.named_parameters(), *part.named_buffers()):
                     path, _, leaf = name.rpartition(".")
-                    setattr(model.get_submodule(path), leaf, parameter)
+                    setattr(model.get_submodule(path), leaf, tensor)
             self._with_motion = model
         return self._with_motion
 
@@ -81,35 +87,90 @@ class Modules:
 
 
 def load_modules(folder: Path) -> Modules:
-    """Load every part that the model folder holds, as strictly as a pipeline. Raises InputError, IntegrityError."""
-    if not folder.is_dir():
-        raise InputError(f"the model folder {folder} is not there", "train the stage before, or correct 'start'")
-    return Modules(**{name: load_part(folder, name) for name in PARTS if (folder / name).is_dir()})
+    """Load every part that the model folder holds, as strictly as a pipeline. Raises InputError, IntegrityError.
+
+    Stable Diffusion's own folder in diffusers layout is one, too; its sampler becomes DDIM, with the same noise.
+    """
+    modules = Modules()
+    for name in _parts_of(folder):
+        load_into(modules, name, folder / name)
+    return modules
 
 
-def save_modules(modules: Modules, folder: Path, config: dict[str, object], dtype: torch.dtype) -> None:
+def load_into(modules: Modules, name: str, part: Path) -> None:
+    """Put the network, tokenizer or scheduler of the folder ``part`` in its place. Raises as ``load_modules`` does."""
+    if name == "scheduler" and _config(part / "scheduler_config.json").get("_class_name") == _PLAIN_SCHEDULER:
+        loaded = DDIMScheduler.from_config(_config(part / "scheduler_config.json"), clip_sample=False)
+    else:
+        loaded = load_part(part.parent, part.name, kind=name)
+    setattr(modules, name, loaded)
+    modules.folders[name] = part
+
+
+def empty_modules(folder: Path) -> Modules:
+    """What ``load_modules`` gives, without weights: the networks lie on the meta device."""
+    modules = Modules()
+    for name in _parts_of(folder):
+        empty_into(modules, name, folder / name)
+    return modules
+
+
+def empty_into(modules: Modules, name: str, part: Path) -> None:
+    """``load_into`` without weights."""
+    if name in ("tokenizer", "scheduler"):
+        load_into(modules, name, part)
+        return
+    config = {key: value for key, value in _config(part / "config.json").items() if not key.startswith("_")}
+    kind = {"pose_controlnet": "controlnet", "appearance_unet": "unet"}.get(name, name)
+    try:
+        setattr(modules, name, empty_module(kind, config))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise IntegrityError(f"{part} cannot be loaded: {error}", "give another folder") from error
+    modules.folders[name] = part
+
+
+def make_pipeline(modules: Modules, settings: dict[str, object]) -> MagicPosePipeline:
+    """The networks themselves, not copies, as a pipeline. ``settings`` are default_steps, native_size and so on."""
+    return MagicPosePipeline(**{name: getattr(modules, name) for name in PARTS}, **settings)
+
+
+def save_modules(modules: Modules, folder: Path, settings: dict[str, object], dtype: torch.dtype) -> None:
     """Write a model folder, whole or not at all. A complete one is a ``MagicPosePipeline``.
 
-    ``config`` holds the pipeline's own settings (default_steps, default_guidance, native_size, …).
+    ``settings`` as in ``make_pipeline``.
     """
-    parts = {name: getattr(modules, name) for name in PARTS}
-    with whole_folder(folder, ours=MODEL_FILES, overwrite=True) as fresh:
-        if all(part is not None for name, part in parts.items() if name != "motion_adapter"):
-            from magicpose_cli.diffusion.pipeline import MagicPosePipeline
-
-            pipeline = MagicPosePipeline(**_in_dtype(parts, dtype), **config)
-            pipeline.save_pretrained(fresh, safe_serialization=True)
+    saved = Modules(**{name: _saved(modules, name, dtype) for name in PARTS})
+    with whole_folder(folder, ours=MODEL_FILES, overwrite=True) as fresh, quiet_libraries():
+        if saved.complete:
+            make_pipeline(saved, settings).save_pretrained(fresh, safe_serialization=True)
         else:
-            for name, part in _in_dtype(parts, dtype).items():
-                if part is not None:
-                    part.save_pretrained(fresh / name)
+            for name in PARTS:
+                if getattr(saved, name) is not None:
+                    getattr(saved, name).save_pretrained(fresh / name)
 
 
-def _in_dtype(parts: dict[str, object], dtype: torch.dtype) -> dict[str, object]:
-    """Copies of the networks in another number type; the originals train on."""
-    out = {}
-    for name, part in parts.items():
-        if isinstance(part, torch.nn.Module):
-            part = copy.deepcopy(part).to(dtype)
-        out[name] = part
-    return out
+def _saved(modules: Modules, name: str, dtype: torch.dtype) -> object:
+    """The part in another number type and on the CPU; a network that is held rounded comes from its folder again."""
+    part = getattr(modules, name)
+    if not isinstance(part, torch.nn.Module):
+        return part
+    if part.dtype == torch.bfloat16:
+        return load_part(modules.folders[name].parent, modules.folders[name].name, dtype, kind=name)
+    tensors = [*part.parameters(), *part.buffers()]
+    # Copies of the tensors go ahead, so that the network is not copied on a GPU that is full.
+    memo = {id(t): t.detach().to("cpu", dtype if t.is_floating_point() else t.dtype, copy=True) for t in tensors}
+    memo |= {id(p): torch.nn.Parameter(memo[id(p)], requires_grad=False) for p in part.parameters()}
+    return copy.deepcopy(part, memo)
+
+
+def _parts_of(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        raise InputError(f"the model folder {folder} is not there", "train the stage before, or correct 'start'")
+    return [name for name in PARTS if (folder / name).is_dir()]
+
+
+def _config(file: Path) -> dict[str, object]:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise IntegrityError(f"{file} cannot be read: {error}", "download or convert the model again") from error

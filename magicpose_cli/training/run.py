@@ -7,14 +7,15 @@ header that says which run it belongs to.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
+from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -31,34 +32,72 @@ STATE_FILE = "state.safetensors"
 class Run:
     """One stage under way. ``trained`` maps the names of what trains to the parameters, in a fixed order.
 
-    ``whole`` is False while weights, averages and ``step`` do not belong to the same step.
+    ``losses`` are those since the last line of the log; ``told`` is the last step that was logged, validated and shown
+    as it should be; ``best`` is the lowest validation loss so far, of step ``best_step``, whose weights are model/.
+    ``whole`` is False while the parts of the state do not belong to the same step.
     """
 
     stage: str
     modules: Modules
     trained: dict[str, torch.nn.Parameter]
     optimizer: torch.optim.Optimizer
-    average: EMAModel
-    team: PartialState
+    average: EMAModel | None
+    team: Accelerator
     step: int = 0
+    told: int = 0
     seconds: float = 0.0
-    loss: float = float("nan")
+    loss: float = math.nan
+    losses: list[float] = field(default_factory=list)
+    gradient_norm: float = math.nan
+    best: float = math.inf
+    best_step: int = 0
     whole: bool = True
 
     @property
     def parameters(self) -> list[torch.nn.Parameter]:
         return list(self.trained.values())
 
+    @property
+    def share(self) -> tuple[int, int]:
+        """This process's number, and how many there are."""
+        return self.team.process_index, self.team.num_processes
+
+
+_HEADER = ("step", "told", "seconds", "loss", "losses", "gradient_norm", "best", "best_step")
+
+
+@contextmanager
+def averaged(run: Run) -> Iterator[None]:
+    """The averaged weights in place of the current ones, in evaluation mode and the recipe's precision."""
+    trained = [n for _, n in run.modules.networks() if n.training]
+    if run.average is not None:
+        run.average.store(run.parameters)
+    try:
+        if run.average is not None:
+            run.average.copy_to(run.parameters)
+        for network in trained:
+            network.eval()
+        with torch.no_grad(), run.team.autocast():
+            yield
+    finally:
+        if run.average is not None:
+            run.average.restore(run.parameters)
+        for network in trained:
+            network.train()
+
 
 def save_run(run: Run, folder: Path) -> None:
     """Keep the state in ``folder``: the whole file or the one before. Raises DiskFullError, OutputError."""
     tensors = {f"weights.{i}": p.detach() for i, p in enumerate(run.parameters)}
-    tensors |= {f"average.{i}": t for i, t in enumerate(run.average.shadow_params)}
-    for i, moments in run.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{name}": value for name, value in moments.items()}
-    header = {**_identity(run), "step": run.step, "seconds": run.seconds, "averaged": run.average.optimization_step}
-    if run.loss == run.loss:
-        header["loss"] = run.loss
+    header = _identity(run) | {name: getattr(run, name) for name in _HEADER}
+    if run.average is not None:
+        tensors |= {f"average.{i}": t for i, t in enumerate(run.average.shadow_params)}
+        header["averaged"] = run.average.optimization_step
+    for i, parameter in enumerate(run.parameters):
+        for name, value in run.optimizer.state.get(parameter, {}).items():
+            # Whole numbers are 8-bit AdamW's step; its tables are one tensor that all moments share.
+            kept = value.clone() if isinstance(value, torch.Tensor) and name.startswith("qmap") else value
+            tensors[f"optimizer.{i}.{name}"] = torch.as_tensor(kept)
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     with whole_output(folder / STATE_FILE, overwrite=True) as temporary, told_plainly(folder):
         save_file(contiguous, temporary, {"run": json.dumps(header)})
@@ -79,18 +118,22 @@ def restore_run(run: Run, folder: Path) -> None:
                 f"{path} belongs to another run: its {name} differs from the recipe's",
                 "resume with the recipe and the number of processes that the run began with, or take another --out",
             )
-    moments: dict[int, dict[str, torch.Tensor]] = {}
+    moments: dict[int, dict[str, torch.Tensor | int]] = {}
     with torch.no_grad():
         for i, parameter in enumerate(run.parameters):
             parameter.copy_(tensors[f"weights.{i}"])
-            run.average.shadow_params[i].copy_(tensors[f"average.{i}"])
+            if run.average is not None:
+                run.average.shadow_params[i].copy_(tensors[f"average.{i}"])
     for key, tensor in tensors.items():
         kind, number, *name = key.split(".")
         if kind == "optimizer":
-            moments.setdefault(int(number), {})[name[0]] = tensor
+            whole_number = tensor.ndim == 0 and tensor.dtype == torch.int64
+            moments.setdefault(int(number), {})[name[0]] = int(tensor) if whole_number else tensor
     run.optimizer.load_state_dict({"state": moments, "param_groups": run.optimizer.state_dict()["param_groups"]})
-    run.average.optimization_step = header["averaged"]
-    run.step, run.seconds, run.loss = header["step"], header["seconds"], header.get("loss", float("nan"))
+    if run.average is not None:
+        run.average.optimization_step = header["averaged"]
+    for name in _HEADER:
+        setattr(run, name, header[name])
 
 
 def _identity(run: Run) -> dict[str, Any]:
@@ -98,6 +141,8 @@ def _identity(run: Run) -> dict[str, Any]:
     return {
         "stage": run.stage,
         "processes": run.team.num_processes,
+        "optimizer": type(run.optimizer).__name__,
+        "averaging": run.average is not None,
         "networks": {name: list(parameter.shape) for name, parameter in run.trained.items()},
     }
 

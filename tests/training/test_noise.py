@@ -7,8 +7,8 @@ import torch
 
 from magicpose_cli.diffusion.schedulers import published_scheduler
 from magicpose_cli.training.config import NoiseOptions, OptimizerOptions, Recipe
-from magicpose_cli.training.loop import learning_rate
 from magicpose_cli.training.noise import clean_of, draw_timesteps, target_of
+from magicpose_cli.training.optimizer import learning_rate
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "sample", "v_prediction"])

@@ -59,7 +59,7 @@ def test_a_batch_is_what_figures_give(options: DataOptions):
 
 
 def test_the_masks_have_the_size_of_the_latents(options: DataOptions):
-    batch = next(open_data(options, 2, 7, 0, reduction=4))
+    batch = next(open_data(options, 2, 7, 0))
     assert batch.person.shape == (2, 3, 16, 16)
 
 

@@ -96,6 +96,16 @@ def write(component: Component, folder: Path, dtype: torch.dtype, advance: Advan
     save_file(tensors, folder / weights_file, metadata={"format": "pt"})
 
 
+def fill(component: Component) -> torch.nn.Module:
+    """The module of a checked component with its weights, float32 on the CPU."""
+    wanted = component.module.state_dict()
+    tensors = {
+        name: _cast(source, wanted[name].shape, torch.float32).clone() for name, source in component.sources.items()
+    }
+    component.module.load_state_dict(tensors, assign=True)
+    return component.module
+
+
 def write_alone(component: Component, out: Path, dtype: str, overwrite: bool, progress: Progress) -> Path:
     """Check a component and make it the folder ``out``, which appears whole or not at all."""
     target = to_dtype(dtype)

@@ -21,6 +21,8 @@ from magicpose_cli.figures.render import render
 from magicpose_cli.figures.scene import random_identity
 from magicpose_cli.training.config import DataOptions
 
+MASK_CELL = 8  # pixels of a side: one number of ``FigureBatch.person``
+
 
 @dataclass(frozen=True)
 class FigureBatch:
@@ -62,7 +64,7 @@ def render_group(seed: int, pictures: int, size: int, clip_fps: int = 0) -> tupl
                 points.body, points.left_hand, points.right_hand, points.face, size, size, stroke=stroke_for(size)
             )
         )
-        cells = shown.person_mask.reshape(size // 8, 8, size // 8, 8)
+        cells = shown.person_mask.reshape(size // MASK_CELL, MASK_CELL, size // MASK_CELL, MASK_CELL)
         masks.append(cells.mean((1, 3), dtype=np.float32))
     return np.stack(images), np.stack(maps), np.stack(masks)
 

@@ -1,6 +1,6 @@
 """One group of a segment: which of its frames, cropped where, and what the network is told of them.
 
-Letters: K targets, S size in pixels, f the VAE's reduction.
+Letters: K targets, S size in pixels.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.pose.detector import PARTS
 from magicpose_cli.training.config import DataOptions
+from magicpose_cli.training.data.figures import MASK_CELL
 from magicpose_cli.training.data.person_mask import coloured, mask_of_map, mask_of_points
 from magicpose_cli.training.data.segment import FPS, Segment, SegmentInfo
 from magicpose_cli.training.data.square import box_of, square_framing
@@ -25,7 +26,7 @@ _BLACK = (0, 0, 0)
 class Group:
     """One reference, then K targets: uint8 ``images`` (1 + K, S, S, 3), ``pose_maps`` alike.
 
-    ``person`` float32 (1 + K, S/f, S/f): the person's share of a cell, estimated from the skeleton.
+    ``person`` float32 (1 + K, S/8, S/8): the person's share of a cell, estimated from the skeleton.
     """
 
     images: np.ndarray
@@ -68,7 +69,7 @@ def choose_frames(info: SegmentInfo, options: DataOptions, rng: np.random.Genera
     return [int(reference), *(int(n) for n in targets)]
 
 
-def read_group(segment: Segment, options: DataOptions, reduction: int, rng: np.random.Generator) -> Group:
+def read_group(segment: Segment, options: DataOptions, rng: np.random.Generator) -> Group:
     """Decode, crop and draw one group: a function of the segment and ``rng``. Raises IntegrityError."""
     info, size = segment.info, options.size
     chosen = choose_frames(info, options, rng)
@@ -97,5 +98,5 @@ def read_group(segment: Segment, options: DataOptions, reduction: int, rng: np.r
             ]
         )
     images = np.stack([apply_framing(picture, framing) for picture in pictures])
-    cells = masks.reshape(len(chosen), size // reduction, reduction, size // reduction, reduction)
+    cells = masks.reshape(len(chosen), size // MASK_CELL, MASK_CELL, size // MASK_CELL, MASK_CELL)
     return Group(images, maps, cells.mean((2, 4), dtype=np.float32))

@@ -26,13 +26,12 @@ def open_data(
     share: tuple[int, int] = (0, 1),
     *,
     split: str = "train",
-    reduction: int = 8,
 ) -> Iterator[FigureBatch]:
     """Batches of ``groups`` references from ``first_step`` on, without end.
 
     ``encode``: pixels (n, 3, S, S) → latents, run where the pictures are made. ``share`` = (index, count) of the
-    training processes. ``split``: ``train`` or ``validation``. ``reduction``: the VAE's, for the masks of shards
-    (figures have those of 8). Raises InputError, IntegrityError, UsageError; while it runs DownloadError too.
+    training processes. ``split``: ``train`` or ``validation``. Raises InputError, IntegrityError,
+    UsageError; while it runs DownloadError too.
     """
     if split not in SPLITS:
         raise ValueError(f"split {split!r} is none of {SPLITS}")
@@ -42,9 +41,9 @@ def open_data(
     if is_stream(options.shards):
         pattern = options.shards if split == "train" else options.validation_shards
         urls = webdataset().shardlists.expand_urls(pattern)
-        data = StreamGroups(options, urls, groups, seed, first_step, encode, share, reduction)
+        data = StreamGroups(options, urls, groups, seed, first_step, encode, share)
     else:
-        data = FolderGroups(options, split, groups, seed, first_step, encode, share, reduction)
+        data = FolderGroups(options, split, groups, seed, first_step, encode, share)
     return _raising(figure_loader(data))
 
 

@@ -37,7 +37,7 @@ class FolderGroups(IterableDataset):
     """Batches by step number from a folder of shards.
 
     ``encode`` (pixels (n, 3, S, S) → latents) runs where the pictures are read. ``share`` = (index, count) of the
-    training processes; ``reduction`` is the VAE's. Raises InputError, IntegrityError (a shard that is cut off, by
+    training processes. Raises InputError, IntegrityError (a shard that is cut off, by
     name), UsageError where no segment is long enough for a clip.
     """
 
@@ -50,10 +50,9 @@ class FolderGroups(IterableDataset):
         first_step: int,
         encode: Encode | None,
         share: tuple[int, int],
-        reduction: int,
     ) -> None:
         self.options, self.groups, self.seed, self.first_step = options, groups, seed, first_step
-        self.encode, self.share, self.reduction = encode, share, reduction
+        self.encode, self.share = encode, share
         folder = Path(options.shards)
         self._shards = [row for row in read_table(folder).shards if row.split == split]
         self._paths = [folder / row.name for row in self._shards]
@@ -85,7 +84,7 @@ class FolderGroups(IterableDataset):
         groups = []
         for place, number in enumerate(self.segments(step)):
             rng = np.random.default_rng([self.seed, step * processes + index, place])
-            groups.append(read_group(self._segment(number), self.options, self.reduction, rng))
+            groups.append(read_group(self._segment(number), self.options, rng))
         return _batch(groups, self.encode)
 
     def segments(self, step: int) -> list[int]:
@@ -123,10 +122,9 @@ class StreamGroups(IterableDataset):
         first_step: int,
         encode: Encode | None,
         share: tuple[int, int],
-        reduction: int,
     ) -> None:
         self.options, self.groups, self.seed, self.first_step = options, groups, seed, first_step
-        self.encode, self.share, self.reduction = encode, share, reduction
+        self.encode, self.share = encode, share
         self._urls = list(urls)
         self._least = least_run(options)
         lanes = max(1, options.workers) * share[1]
@@ -150,7 +148,7 @@ class StreamGroups(IterableDataset):
             groups = []
             for _ in range(self.groups):
                 n = int(rng.integers(len(held)))
-                groups.append(read_group(held[n], self.options, self.reduction, rng))
+                groups.append(read_group(held[n], self.options, rng))
                 if rng.random() * self.options.reuse < 1:
                     held[n] = next(stream)
             yield _batch(groups, self.encode)

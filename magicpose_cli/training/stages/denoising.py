@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from magicpose_cli.diffusion.attention_bank import AttentionBank
+from magicpose_cli.diffusion.latents import DECODED_AT_ONCE
 from magicpose_cli.diffusion.motion import run_denoiser
 from magicpose_cli.diffusion.reference_attention import attach_read, attach_write
 from magicpose_cli.training.config import NoiseOptions, Recipe
@@ -114,6 +115,9 @@ def denoising_picture(modules: Modules, batch: FigureBatch, *, appearance: bool,
         noisy = modules.scheduler.add_noise(clean, noise, t)
         said = predict(modules, noisy, t, reference if appearance else None, maps if pose else None, len(clean))
         seen.append(clean_of(modules.scheduler, said, noisy, t))
-    decoded = [modules.vae.decode(x / scale).sample for x in (reference, clean, *seen)]
+    decoded = [
+        torch.cat([modules.vae.decode(part / scale).sample for part in x.split(DECODED_AT_ONCE)])
+        for x in (reference, clean, *seen)
+    ]
     drawn = maps.movedim(-1, 1).to(decoded[0]) / 127.5 - 1
     return as_pictures(torch.stack([decoded[0], drawn, *decoded[1:]]))

@@ -24,6 +24,8 @@ FITTED_PEOPLE = 48  # what the first weights are fitted to
 def _prepare(modules: Modules, recipe: Recipe) -> None:
     if modules.vae is None:
         modules.vae = AutoencoderKL(**recipe.new["vae"])
+        if modules.vae.device.type == "meta":
+            return  # the sizes alone are asked for
         alone = replace(recipe.data, targets_per_reference=1, workers=0)
         start_from_pictures(modules.vae, next(open_data(alone, FITTED_PEOPLE, recipe.seed, 0)).images[:, 0])
 

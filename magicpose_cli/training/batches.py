@@ -1,0 +1,77 @@
+"""Which batches a stage trains on, and which ones it never sees: latents where the stage wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+
+import torch
+
+from magicpose_cli.core.errors import UsageError
+from magicpose_cli.diffusion.stock import AutoencoderKL
+from magicpose_cli.training.config import Recipe
+from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.data.open_data import holds_validation, open_data
+from magicpose_cli.training.modules import Modules
+
+SHOWN = 8  # groups in a grid of pictures
+_ENCODED_AT_ONCE = 4
+
+
+def training_batches(
+    recipe: Recipe, modules: Modules, first: int, share: tuple[int, int], *, latents: bool
+) -> Iterator[FigureBatch]:
+    """The batches from number ``first`` on, without end. ``share`` is this process's number, and how many there are."""
+    groups = _groups(recipe)
+    encode = encoder(modules) if latents else None
+    if encode is None or modules.vae.device.type == "cpu":
+        return open_data(recipe.data, groups, recipe.seed, first, encode, share)
+    # A worker is another process, which cannot use this one's GPU: there the pictures are encoded as they arrive.
+    batches = open_data(recipe.data, groups, recipe.seed, first, None, share)
+    return (replace(batch, images=encode(batch.images.flatten(0, 1)).unflatten(0, (groups, -1))) for batch in batches)
+
+
+def held_out_batches(recipe: Recipe, modules: Modules, share: tuple[int, int], *, latents: bool) -> list[FigureBatch]:
+    """This process's share of the ``validate_batches`` batches, the same in every run of the recipe.
+
+    Raises UsageError where the data holds nothing back.
+    """
+    if not holds_validation(recipe.data):
+        raise UsageError(
+            f"{recipe.path}: {recipe.data.shards} holds nothing back for validation",
+            "make it of two videos or more, name validation_shards, or set validate_steps = 0",
+        )
+    batches = _held_out(recipe, modules, _groups(recipe), latents=latents)
+    return list(islice(batches, recipe.validate_batches))[share[0] :: share[1]]
+
+
+def shown_batch(recipe: Recipe, modules: Modules, *, latents: bool) -> FigureBatch:
+    """One batch of ``SHOWN`` groups for pictures, held out where the data holds anything back."""
+    return next(_held_out(recipe, modules, SHOWN, latents=latents))
+
+
+def encoder(modules: Modules) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Pictures (N, 3, S, S) → unscaled latents (N, C, h, w) on the CPU."""
+    vae = modules.vae
+    if any(parameter.requires_grad for parameter in vae.parameters()):
+        vae = deepcopy(vae).requires_grad_(False).eval()  # what a stage trains on stays as it was at its start
+    return partial(_encode, vae)
+
+
+def _groups(recipe: Recipe) -> int:
+    return recipe.batch // recipe.data.targets_per_reference
+
+
+def _held_out(recipe: Recipe, modules: Modules, groups: int, *, latents: bool) -> Iterator[FigureBatch]:
+    encode = encoder(modules) if latents else None
+    split = "validation" if holds_validation(recipe.data) else "train"
+    return open_data(replace(recipe.data, workers=0), groups, recipe.seed, 0, encode, split=split)
+
+
+def _encode(vae: AutoencoderKL, images: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        parts = images.to(vae.device).split(_ENCODED_AT_ONCE)
+        return torch.cat([vae.encode(part).latent_dist.mode() for part in parts]).cpu()

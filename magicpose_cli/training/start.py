@@ -1,0 +1,138 @@
+"""From a recipe to a run before its first step: the networks, which of them train, the optimizer and the average."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from magicpose_cli.core.errors import DeviceError, InputError, UsageError
+from magicpose_cli.diffusion.checkpoints.animatediff import motion_component
+from magicpose_cli.diffusion.checkpoints.components import check, fill
+from magicpose_cli.diffusion.checkpoints.controlnet_ldm import controlnet_component
+from magicpose_cli.diffusion.gradient_checkpointing import enable_checkpointing
+from magicpose_cli.diffusion.load import PARTS
+from magicpose_cli.diffusion.stock import ControlNetModel, EMAModel
+from magicpose_cli.training.config import Recipe
+from magicpose_cli.training.modules import Modules, empty_into, empty_modules, load_into, load_modules
+from magicpose_cli.training.optimizer import make_optimizer
+from magicpose_cli.training.run import Run
+from magicpose_cli.training.stages.stage import Stage
+
+
+def make_team(recipe: Recipe, device: str) -> Accelerator:
+    """The processes that train together: this one alone, or all that ``accelerate launch`` or ``torchrun`` started."""
+    AcceleratorState._reset_state()  # one process may train several recipes, each in its own precision
+    precision = "bf16" if recipe.precision == "bfloat16" else "no"
+    try:
+        return Accelerator(mixed_precision=precision, cpu=device == "cpu")
+    except ValueError as error:
+        raise DeviceError(f"{recipe.path}: {device} cannot do bfloat16", 'set precision = "float32"') from error
+
+
+def start_run(recipe: Recipe, stage: Stage, team: Accelerator, device: torch.device) -> Run:
+    """Everything on ``device``, as the recipe says. Raises UsageError, InputError, IntegrityError, DeviceError."""
+    modules = prepare_modules(recipe, stage)
+    trained = choose_trained(recipe, stage, modules)
+    for name, network in modules.networks():
+        network.to(device)
+        if held_dtype(recipe, modules, name) == torch.bfloat16:
+            network.bfloat16()
+        network.train(_trains(network))
+    if recipe.memory.gradient_checkpointing:
+        denoiser = modules.denoiser() if modules.unet is not None else None
+        for network in (modules.vae, modules.appearance_unet, modules.pose_controlnet, denoiser):
+            if network is not None:
+                enable_checkpointing(network)
+    parameters = list(trained.values())
+    average = None
+    if recipe.ema:
+        average = EMAModel(parameters, decay=recipe.ema, use_ema_warmup=True, power=0.75)
+        average.to("cpu" if recipe.memory.average_on_cpu else device)
+    return Run(recipe.stage, modules, trained, make_optimizer(parameters, recipe), average, team)
+
+
+def prepare_modules(recipe: Recipe, stage: Stage, *, empty: bool = False) -> Modules:
+    """The networks that the stage works with; ``empty`` ones lie on the meta device: sizes, no weights."""
+    modules = Modules()
+    if recipe.start:
+        modules = (empty_modules if empty else load_modules)(_place(recipe, recipe.start))
+    for name, place in recipe.weights.items():
+        _take_weights(recipe, modules, name, _place(recipe, place), empty)
+    missing = [name for name in stage.needs if getattr(modules, name) is None]
+    if missing:
+        raise UsageError(
+            f"{recipe.path}: stage '{stage.name}' needs {', '.join(missing)}",
+            "set 'start' to the model folder of the stage before",
+        )
+    try:
+        with torch.device("meta") if empty else nullcontext():
+            stage.prepare(modules, recipe)
+    except KeyError as error:
+        raise UsageError(f"{recipe.path}: the section [new.*] lacks {error}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{recipe.path}: the networks of [new.*] cannot be made: {error}") from error
+    return modules
+
+
+def choose_trained(recipe: Recipe, stage: Stage, modules: Modules) -> dict[str, torch.nn.Parameter]:
+    """Name → parameter of all that trains; the others are frozen. Raises UsageError where nothing does."""
+    chosen = recipe.trains or stage.default_trains
+    trained: dict[str, torch.nn.Parameter] = {}
+    for name, network in modules.networks():
+        for path, parameter in network.named_parameters():
+            trains = f"{name}.{path}.".startswith(tuple(f"{choice}." for choice in chosen))
+            parameter.requires_grad_(trains)
+            if trains:
+                trained[f"{name}.{path}"] = parameter
+    if not trained:
+        raise UsageError(f"{recipe.path}: 'trains' names none of the stage's modules: {', '.join(chosen)}")
+    return trained
+
+
+def held_dtype(recipe: Recipe, modules: Modules, name: str) -> torch.dtype:
+    """The number type of a network while the stage trains: what is frozen may be rounded.
+
+    Not the VAE, whose latents all others learn from, and not what no folder has, since the export needs it unrounded.
+    """
+    rounded = recipe.precision == "bfloat16" and name != "vae" and name in modules.folders
+    return torch.bfloat16 if rounded and not _trains(getattr(modules, name)) else torch.float32
+
+
+def _trains(network: torch.nn.Module) -> bool:
+    return any(parameter.requires_grad for parameter in network.parameters())
+
+
+def _take_weights(recipe: Recipe, modules: Modules, name: str, place: Path, empty: bool) -> None:
+    """Put the part ``name`` of [weights] in its place: a folder in diffusers layout, or a checkpoint file."""
+    if name not in PARTS:
+        raise UsageError(f"{recipe.path}: [weights] has no part '{name}'", f"it takes {', '.join(PARTS)}")
+    if place.is_dir():
+        (empty_into if empty else load_into)(modules, name, place)
+        return
+    if not place.is_file():
+        raise InputError(f"{recipe.path}: [weights] {name} is not there: {place}", "correct the path, or download it")
+    if name == "motion_adapter":
+        component = motion_component(place, name)
+    elif name == "pose_controlnet" and modules.unet is not None:
+        with torch.device("meta"):
+            config = ControlNetModel.from_unet(
+                modules.unet, load_weights_from_unet=False, **recipe.new.get(name, {})
+            ).config
+        known = {key: value for key, value in config.items() if not key.startswith("_")}
+        component = controlnet_component(place, name, known)
+    else:
+        raise UsageError(
+            f"{recipe.path}: [weights] {name} is a file, not a folder", "run 'magicpose convert', and name its folder"
+        )
+    check(component)
+    setattr(modules, name, component.module if empty else fill(component))
+    modules.folders.pop(name, None)
+
+
+def _place(recipe: Recipe, path: str) -> Path:
+    place = Path(path).expanduser()
+    return place if place.is_absolute() else recipe.path.parent / place
