@@ -9,11 +9,10 @@ from magicpose_cli.training.config import Recipe
 
 
 def make_optimizer(parameters: list[torch.nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW on the parameters where they lie, fused on CUDA. Raises UsageError where 8-bit moments are not possible."""
+    """Fused AdamW on the parameters where they lie. Raises UsageError where 8-bit moments are not possible."""
     options, device = recipe.optimizer, parameters[0].device
     if options.kind == "adamw":
-        way = {"fused": True} if device.type == "cuda" else {"foreach": True}
-        return torch.optim.AdamW(parameters, options.learning_rate, weight_decay=options.weight_decay, **way)
+        return torch.optim.AdamW(parameters, options.learning_rate, weight_decay=options.weight_decay, fused=True)
     if device.type != "cuda":
         raise UsageError(
             f"{recipe.path}: [optimizer] kind 'adamw-8bit' works on CUDA alone, not on {device.type}",

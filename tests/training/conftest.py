@@ -68,13 +68,14 @@ def filmed(tmp_path_factory: pytest.TempPathFactory) -> Filmed:
     from magicpose_cli.core.keypoints import NOSE
     from magicpose_cli.figures.motion import make_motion
     from magicpose_cli.figures.render import render, track_of
+    from magicpose_cli.figures.identity import View
     from magicpose_cli.figures.scene import random_identity
     from magicpose_cli.video.write import write_video
 
     folder = tmp_path_factory.mktemp("filmed")
     files, tracks = [], []
     for seed, (name, count) in enumerate(FRAMES.items(), start=3):
-        person, dance = random_identity(seed), make_motion(seed, count, fps=30)
+        person, dance = replace(random_identity(seed), view=View()), make_motion(seed, count, fps=30)
         frames = (np.ascontiguousarray(render(person, pose, SIDE).image[:, CUT:-CUT]) for pose in dance)
         write_video(folder / f"{name}.mp4", frames, Fraction(30), width=SIDE - 2 * CUT, height=SIDE)
         track = track_of(person, dance, SIDE, 30).map_points(1, -CUT, 0, SIDE - 2 * CUT, SIDE)
