@@ -99,6 +99,7 @@ def _in_two_processes(launcher: str, *arguments: str) -> subprocess.CompletedPro
     return done
 
 
+@pytest.mark.slow
 def test_processes_share_the_mean_gradient(tmp_path: Path):
     """A process that dropped the conditions has no gradient for some weights, and takes part all the same."""
     script = tmp_path / "shared.py"
