@@ -24,6 +24,7 @@ class DataOptions:
     validation_shards: str = ""  # the same for validation, where 'shards' is no folder
     size: int = _number(128, 16, 2048)  # pixels, square, a multiple of 8
     targets_per_reference: int = _number(4, 1)  # one appearance pass serves them all
+    motions: tuple[str, ...] = ()  # pose folders beside the recipe: half of the figures move as in one of them
     clip_fps: int = _number(0, 0, 240)  # 0: each target has a pose of its own; else they are one dance at this rate
     reuse: float = _number(3.0, 0.01)  # how often a rendered group, or a streamed segment, is used
     window: int = _number(1024, 1)  # rendered groups held in memory for reuse
@@ -131,6 +132,8 @@ def read_recipe(path: Path) -> Recipe:
     for name in ("shards", "validation_shards"):
         if sections.get("data", {}).get(name):
             sections["data"][name] = _beside(path, sections["data"][name])
+    if "motions" in sections.get("data", {}):
+        sections["data"]["motions"] = tuple(_beside(path, folder) for folder in sections["data"]["motions"])
     weights = table.pop("weights", {})
     if not isinstance(weights, dict) or not all(isinstance(place, str) for place in weights.values()):
         raise UsageError(f"{path}: 'weights' is a section of paths", 'such as: pose_controlnet = "openpose.pth"')

@@ -66,9 +66,9 @@ class Filmed:
 def filmed(tmp_path_factory: pytest.TempPathFactory) -> Filmed:
     """Three videos at 30 frames a second. In "long" a few frames have no person, or no sure nose."""
     from magicpose_cli.core.keypoints import NOSE
+    from magicpose_cli.figures.identity import View
     from magicpose_cli.figures.motion import make_motion
     from magicpose_cli.figures.render import render, track_of
-    from magicpose_cli.figures.identity import View
     from magicpose_cli.figures.scene import random_identity
     from magicpose_cli.video.write import write_video
 

@@ -1,11 +1,23 @@
 """Batches of figures: the same for a seed, shared out among workers and processes without repeats."""
 
+from fractions import Fraction
 from itertools import islice
+from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
 
-from magicpose_cli.training.config import DataOptions
-from magicpose_cli.training.data.figures import FigureGroups, figure_loader
+from magicpose_cli.core.errors import InputError
+from magicpose_cli.core.pose_track import PoseTrack
+from magicpose_cli.figures.motion import make_motion
+from magicpose_cli.figures.render import track_of
+from magicpose_cli.figures.scene import random_identity
+from magicpose_cli.pose.clip_info import ClipInfo
+from magicpose_cli.pose.openpose_json import write_poses
+from magicpose_cli.training.config import DataOptions, read_recipe
+from magicpose_cli.training.data.figures import FigureGroups, figure_loader, render_group
+from magicpose_cli.training.data.motions import read_motions
 
 
 def _batches(workers: int, first: int, count: int, share: tuple[int, int] = (0, 1)) -> list[torch.Tensor]:
@@ -35,3 +47,48 @@ def test_workers_render_no_group_twice():
 def test_processes_see_different_people():
     mine, theirs = _batches(0, 0, 1, (0, 2)), _batches(0, 0, 1, (1, 2))
     assert not torch.equal(mine[0], theirs[0])
+
+
+def _info(frames: int) -> ClipInfo:
+    return ClipInfo(Fraction(12), 64, 64, frames, "driver.mp4", None, "known", "1")
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The poses of a small, far-off driver who walks through the picture, as magicpose extract writes them."""
+    track = track_of(random_identity(5), make_motion(8, 40, 12, "wave"), 64, 12)
+    folder = tmp_path_factory.mktemp("driver") / "poses"
+    write_poses(folder, track, _info(40))
+    return folder
+
+
+def test_every_other_figure_moves_as_a_driver(driver: Path):
+    motions = read_motions((str(driver),))
+    for seed in (1_000_000, 1_000_001):
+        plain, driven = (render_group(seed, 4, 64, motions=given)[0] for given in ((), motions))
+        np.testing.assert_array_equal(plain[0], driven[0])  # the reference stays
+        assert (plain[1:] != driven[1:]).any() == bool(seed % 2)
+
+
+def test_a_drivers_clip_is_consecutive_at_the_asked_rate(driver: Path):
+    (motion,) = read_motions((str(driver),))
+    chosen = motion.choose(6, 6, np.random.default_rng(0))
+    first = motion.poses.index(chosen[0])
+    assert [motion.poses.index(pose) - first for pose in chosen] == [0, 2, 4, 6, 8, 10]
+    assert len(motion.choose(200, 24, np.random.default_rng(0))) == 200  # longer than the motion: the last is held
+
+
+def test_a_driver_far_off_moves_a_figure_in_its_own_place(driver: Path):
+    (motion,) = read_motions((str(driver),))
+    assert all(0.8 < pose.scale < 1.2 and abs(pose.root_x) < 0.25 for pose in motion.poses)
+
+
+def test_recipes_name_motions_beside_them(tmp_path: Path, driver: Path):
+    (tmp_path / "r.toml").write_text('stage = "vae"\n[data]\nmotions = ["poses"]\n')
+    assert read_recipe(tmp_path / "r.toml").data.motions == (str(tmp_path / "poses"),)
+
+
+def test_a_driver_without_a_person_is_refused(tmp_path: Path):
+    write_poses(tmp_path / "p", PoseTrack.empty(3, 64, 64, Fraction(12)), _info(3))
+    with pytest.raises(InputError, match="shows no person"):
+        read_motions((str(tmp_path / "p"),))

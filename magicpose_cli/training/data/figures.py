@@ -6,7 +6,7 @@ A *group* is one person before one background in several poses: the first is the
 
 import signal
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -20,6 +20,7 @@ from magicpose_cli.figures.motion import make_motion, random_pose
 from magicpose_cli.figures.render import render
 from magicpose_cli.figures.scene import random_identity
 from magicpose_cli.training.config import DataOptions
+from magicpose_cli.training.data.motions import Motion, read_motions
 
 MASK_CELL = 8  # pixels of a side: one number of ``FigureBatch.person``
 
@@ -42,14 +43,21 @@ def facing_pictures(pictures: int) -> int:
     return (pictures + 1) // 2
 
 
-def render_group(seed: int, pictures: int, size: int, clip_fps: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def render_group(
+    seed: int, pictures: int, size: int, clip_fps: int = 0, motions: Sequence[Motion] = ()
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One person in ``pictures`` poses: images uint8 (n, S, S, 3), pose maps alike, masks float (n, S/8, S/8).
 
     The first ``facing_pictures(n)`` face the viewer, as a reference photo does; the rest are turned as they come. With
-    ``clip_fps`` all but the first are consecutive frames of one motion, from somewhere within it.
+    ``clip_fps`` all but the first are consecutive frames of one motion, from somewhere within it. Where there are
+    ``motions`` of drivers, every other person moves as in one of them.
     """
     identity = random_identity(seed)
-    if clip_fps:
+    if motions and seed % 2:
+        rng = np.random.default_rng(seed)
+        driven = motions[rng.integers(len(motions))].choose(pictures - 1, clip_fps, rng)
+        poses = [random_pose(seed * 64, facing=True), *driven]
+    elif clip_fps:
         before = seed % (3 * clip_fps)
         poses = [random_pose(seed * 64, facing=True), *make_motion(seed, before + pictures - 1, clip_fps)[before:]]
     else:
@@ -123,7 +131,11 @@ class FigureGroups(IterableDataset):
             index, processes = self.share
             seed = FIRST_TRAINING_SEED * (1 + self.seed) + number * processes + index
             shown, maps, masks = render_group(
-                seed, self.options.targets_per_reference + 1, self.options.size, self.options.clip_fps
+                seed,
+                self.options.targets_per_reference + 1,
+                self.options.size,
+                self.options.clip_fps,
+                read_motions(self.options.motions),
             )
             images = torch.from_numpy(shown).permute(0, 3, 1, 2).float() / 127.5 - 1
             if self.encode is not None:
