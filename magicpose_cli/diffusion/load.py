@@ -36,7 +36,7 @@ _NETWORKS: dict[str, Any] = {
 }
 _OTHERS = ("tokenizer", "scheduler")
 PARTS = (*_NETWORKS, *_OTHERS)  # the folders of a model folder
-_SETTINGS = ("default_steps", "default_guidance", "native_size")
+_SETTINGS = ("default_steps", "default_guidance", "native_size", "motion_shares_noise")
 _AGAIN = "download or convert the model again, or give another folder"
 
 

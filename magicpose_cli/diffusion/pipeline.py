@@ -48,8 +48,9 @@ class MagicPoseOutput(BaseOutput):
 class MagicPosePipeline(DiffusionPipeline):
     """Animates the person of a reference photo by pose maps.
 
-    ``default_steps``, ``default_guidance`` and ``native_size`` (pixels of a side) belong to the weights: they stand
-    in the model folder and serve where a call leaves them out.
+    ``default_steps``, ``default_guidance``, ``native_size`` (pixels of a side) and ``motion_shares_noise`` (whether the
+    motion module learnt clips that begin with one noise) belong to the weights: they stand in the model folder and
+    serve where a call leaves them out.
     """
 
     model_cpu_offload_seq = "text_encoder->unet->vae"  # the two others stay on the device: all three run in each step
@@ -68,6 +69,7 @@ class MagicPosePipeline(DiffusionPipeline):
         default_steps: int = 50,
         default_guidance: float = 7.0,
         native_size: int = 512,
+        motion_shares_noise: bool = False,
     ) -> None:
         super().__init__()
         self.register_modules(
@@ -80,7 +82,12 @@ class MagicPosePipeline(DiffusionPipeline):
             scheduler=scheduler,
             motion_adapter=motion_adapter,
         )
-        self.register_to_config(default_steps=default_steps, default_guidance=default_guidance, native_size=native_size)
+        self.register_to_config(
+            default_steps=default_steps,
+            default_guidance=default_guidance,
+            native_size=native_size,
+            motion_shares_noise=motion_shares_noise,
+        )
 
     @property
     def vae_scale_factor(self) -> int:
@@ -145,7 +152,8 @@ class MagicPosePipeline(DiffusionPipeline):
         through in segments of ``frames_per_segment``, ``frames_per_batch`` at a time, and memory does not grow with
         its length. With one, all latents of the clip are one segment and go through in windows of ``window`` frames
         that share ``window_overlap`` (default: a quarter of a window).
-        ``shared_noise`` (default: where there is no motion module) begins all frames with one noise.
+        ``shared_noise`` begins all frames with one noise (default: where there is no motion module, and where that
+        learnt it so).
         ``guidance`` replaces ``guidance_scale`` and says which conditions its unconditional branch drops.
         ``on_step(done, total)`` is told after each batch or window, in frames times steps.
 
@@ -165,7 +173,7 @@ class MagicPosePipeline(DiffusionPipeline):
         rows = frames_per_batch or batch_rows(device, clean.shape[-2] * clean.shape[-1])
         unet = with_motion(self.unet, self.motion_adapter).to(device) if has_motion else self.unet
         networks = Networks(unet, self.appearance_unet, self.pose_controlnet)
-        shared = not has_motion if shared_noise is None else shared_noise
+        shared = self.config.motion_shares_noise or not has_motion if shared_noise is None else shared_noise
         noise = first_noise(count, tuple(clean.shape[1:]), seed, shared=shared, device=device)
 
         length = count if has_motion else frames_per_segment

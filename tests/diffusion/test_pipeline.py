@@ -99,13 +99,17 @@ def test_motion_module(tiny, reference, pose_maps):
     assert not near(moving, still, 5)
     pipeline = tiny.pipeline(motion_adapter=tiny.motion_adapter(zero=True))
     assert near(pipeline(reference, pose_maps, **options).frames, still)
+    pipeline = tiny.pipeline(motion_adapter=tiny.motion_adapter(zero=True), motion_shares_noise=True)
+    assert near(pipeline(reference, pose_maps, window=3, window_overlap=1).frames, still)  # as it learnt it
     with pytest.raises(UsageError, match="window of 16 frames"):
         pipeline(reference, pose_maps, window=16)
 
 
 @pytest.mark.parametrize("motion", [False, True])
 def test_a_saved_pipeline_comes_back(tiny, reference, pose_maps, tmp_path, motion):
-    pipeline = tiny.pipeline(tiny.motion_adapter() if motion else None, default_steps=3, default_guidance=1.5)
+    pipeline = tiny.pipeline(
+        tiny.motion_adapter() if motion else None, default_steps=3, default_guidance=1.5, motion_shares_noise=True
+    )
     frames = pipeline(reference, pose_maps, window=4).frames
     pipeline.save_pretrained(tmp_path, safe_serialization=True)
     for again in (MagicPosePipeline.from_pretrained(tmp_path), load_pipeline(tmp_path)):

@@ -43,6 +43,8 @@ def denoising_loss(
     groups, pictures = latents.shape[:2]
     reference, clean = latents[:, 0], latents[:, 1:].flatten(0, 1)  # (R, C, h, w), (B, C, h, w)
     noise = torch.randn(clean.shape, generator=rng).to(device)
+    if recipe.noise.shared:
+        noise = noise[:: pictures - 1].repeat_interleave(pictures - 1, 0)
     t_group = draw_timesteps(groups, recipe.noise, modules.scheduler, rng).to(device)
     t = t_group.repeat_interleave(pictures - 1)
     noisy = modules.scheduler.add_noise(clean, noise, t)
@@ -59,6 +61,10 @@ def denoising_loss(
     )
     error = (said.float() - target_of(modules.scheduler, clean, noise, t)).square()
     weight = loss_weight(batch, recipe.noise, clean.shape[-2:]).to(device)
+    if modules.vae.config.latents_std is not None:
+        # In a latent space with strong and faint channels each counts as much as it changes the picture.
+        share = torch.tensor(modules.vae.config.latents_std, device=device).square()
+        error = error * (share / share.mean()).view(-1, 1, 1)
     return (error * weight).sum() / (weight.sum() * error.shape[1])
 
 

@@ -48,10 +48,11 @@ def _picture(modules: Modules, batch: FigureBatch) -> torch.Tensor:
 
 
 def _finish(modules: Modules, batch: FigureBatch) -> None:
-    """Set the scale that gives latents unit variance, as SD's 0.18215 does for its VAE."""
+    """Tell the scale that gives latents unit variance, as SD's 0.18215 does for its VAE, and each channel's spread."""
     images = batch.images.flatten(0, 1).to(modules.vae.device)
-    std = modules.vae.encode(images).latent_dist.mode().std().item()
-    modules.vae.register_to_config(scaling_factor=1 / max(std, 1e-6))
+    latents = modules.vae.encode(images).latent_dist.mode()
+    channels = latents.std((0, 2, 3)).tolist()
+    modules.vae.register_to_config(scaling_factor=1 / max(latents.std().item(), 1e-6), latents_std=channels)
 
 
 def as_pictures(images: torch.Tensor) -> torch.Tensor:
