@@ -12,7 +12,7 @@ import numpy as np
 
 from magicpose_cli.animation.models import choose_model, model_facts
 from magicpose_cli.animation.request import EvaluationRequest
-from magicpose_cli.conditions.draw import draw_pose_map, stroke_for
+from magicpose_cli.conditions.draw import draw_person
 from magicpose_cli.conditions.framing import resize
 from magicpose_cli.core.device import choose_device, choose_dtype
 from magicpose_cli.core.progress import SILENT, Progress
@@ -26,7 +26,6 @@ from magicpose_cli.figures.held_out import (
     show,
     show_clip,
 )
-from magicpose_cli.figures.render import Rendered
 from magicpose_cli.video.images import write_image
 
 CLIP_FRAMES, CLIP_FPS = 16, 12
@@ -106,7 +105,7 @@ def write_figure_pictures(
             size = picture.shape[0]
             reference = show(pair.identity, pair.reference_pose, size).image
             truth = show(pair.identity, pair.target_pose, size)
-            row = np.concatenate((reference, _pose_map(truth, size), picture, bare, truth.image), axis=1)
+            row = np.concatenate((reference, draw_person(truth.keypoints, size), picture, bare, truth.image), axis=1)
             write_image(fresh / f"{number:04d}.png", row)
             if number < _SHEET_ROWS:
                 sheet.append(row)
@@ -146,7 +145,7 @@ def make_figure_pictures(
     with progress.stage("making pictures", len(pairs), "pair") as advance:
         for number, pair in enumerate(pairs):
             reference = show(pair.identity, pair.reference_pose, size).image
-            pose_map = _pose_map(show(pair.identity, pair.target_pose, size), size)
+            pose_map = draw_person(show(pair.identity, pair.target_pose, size).keypoints, size)
             generated.append(show_with(reference, pose_map[None], seed=number).frames[0])
             without_bank.append(show_with(reference, pose_map[None], seed=number, guidance=pose_alone).frames[0])
             advance()
@@ -162,7 +161,9 @@ def _contact_sheet(show_with: Callable[..., Any], size: int, progress: Progress)
     with progress.stage("making the contact sheet", len(people), "person") as advance:
         for number, clips in enumerate(people):
             reference = show(clips[0].identity, clips[0].reference_pose, size).image
-            maps = [_pose_map(show_clip(clip, _SHEET_FRAME + 1, CLIP_FPS, size)[-1], size) for clip in clips]
+            maps = [
+                draw_person(show_clip(clip, _SHEET_FRAME + 1, CLIP_FPS, size)[-1].keypoints, size) for clip in clips
+            ]
             frames = show_with(reference, np.stack(maps), seed=number, use_motion=False).frames
             tiles = [reference, *(tile for pair in zip(maps, frames, strict=True) for tile in pair)]
             rows.append(np.concatenate([resize(tile, _SHEET_TILE, _SHEET_TILE) for tile in tiles], axis=1))
@@ -180,17 +181,12 @@ def _dance(
     with progress.stage("making clips", len(clips), "clip") as advance:
         for number, clip in enumerate(clips):
             reference = show(clip.identity, clip.reference_pose, size).image
-            maps = np.stack([_pose_map(shown, size) for shown in show_clip(clip, CLIP_FRAMES, CLIP_FPS, size)])
+            maps = np.stack(
+                [draw_person(shown.keypoints, size) for shown in show_clip(clip, CLIP_FRAMES, CLIP_FPS, size)]
+            )
             began = time.perf_counter()
             danced.append(show_with(reference, maps, seed=number).frames)
             seconds += time.perf_counter() - began
             alone.append(show_with(reference, maps, seed=number, use_motion=False).frames if has_motion else danced[-1])
             advance()
     return tuple(danced), tuple(alone), seconds / max(1, len(clips) * CLIP_FRAMES)
-
-
-def _pose_map(shown: Rendered, size: int) -> np.ndarray:
-    points = shown.keypoints
-    return draw_pose_map(
-        points.body, points.left_hand, points.right_hand, points.face, size, size, stroke=stroke_for(size)
-    )

@@ -122,6 +122,13 @@ def draw_pose_map(
     return _shrink(canvas, width, height)
 
 
+def draw_person(person: Person, size: int) -> np.ndarray:
+    """The pose map of someone in a square of ``size`` pixels, with the stroke that fits: RGB uint8 (size, size, 3)."""
+    return draw_pose_map(
+        person.body, person.left_hand, person.right_hand, person.face, size, size, stroke=stroke_for(size)
+    )
+
+
 def draw_track(
     track: PoseTrack,
     start: int = 0,

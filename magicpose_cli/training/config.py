@@ -50,7 +50,9 @@ class NoiseOptions:
     timestep_power: float = _number(1.0, 0.01)  # t = 1000 · u ** power: below 1 leans to high noise
     drop: float = _number(0.0, 0, 1)  # share of steps without bank and pose, to train an open unconditional branch
     drop_appearance: float = _number(0.0, 0, 1)  # share of steps without bank alone
-    shared: bool = False  # one noise for all targets of a group: a clip begins as it does where frames share their noise
+    shared: bool = (
+        False  # one noise for all targets of a group: a clip begins as it does where frames share their noise
+    )
     person_weight: float = _number(0.0, 0)  # extra weight of the loss where the person is
     face_weight: float = _number(0.0, 0)  # and where the face is
 

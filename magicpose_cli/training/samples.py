@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from magicpose_cli.conditions.draw import draw_pose_map, stroke_for
+from magicpose_cli.conditions.draw import draw_person
 from magicpose_cli.figures.held_out import held_out_clips, show, show_clip
-from magicpose_cli.figures.render import Rendered
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.modules import Modules, make_pipeline
 from magicpose_cli.video.images import write_image
@@ -34,7 +33,7 @@ def write_sample_video(folder: Path, step: int, modules: Modules, recipe: Recipe
     clip = held_out_clips(1)[0]
     reference = show(clip.identity, clip.reference_pose, size).image
     truth = show_clip(clip, frames, int(_FPS), size)
-    maps = np.stack([_pose_map(shown) for shown in truth])
+    maps = np.stack([draw_person(shown.keypoints, size) for shown in truth])
     pipeline = make_pipeline(modules, recipe.new.get("pipeline", {}))
     window = {}
     if modules.motion_adapter is not None:
@@ -52,11 +51,4 @@ def write_sample_video(folder: Path, step: int, modules: Modules, recipe: Recipe
         height=size,
         expected_frames=frames,
         overwrite=True,
-    )
-
-
-def _pose_map(shown: Rendered) -> np.ndarray:
-    points, size = shown.keypoints, shown.image.shape[0]
-    return draw_pose_map(
-        points.body, points.left_hand, points.right_hand, points.face, size, size, stroke=stroke_for(size)
     )

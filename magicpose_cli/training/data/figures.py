@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from magicpose_cli.conditions.draw import draw_pose_map, stroke_for
+from magicpose_cli.conditions.draw import draw_person
 from magicpose_cli.figures.held_out import FIRST_TRAINING_SEED
 from magicpose_cli.figures.motion import make_motion, random_pose
 from magicpose_cli.figures.render import render
@@ -65,13 +65,8 @@ def render_group(
     images, maps, masks = [], [], []
     for pose in poses:
         shown = render(identity, pose, size)
-        points = shown.keypoints
         images.append(shown.image)
-        maps.append(
-            draw_pose_map(
-                points.body, points.left_hand, points.right_hand, points.face, size, size, stroke=stroke_for(size)
-            )
-        )
+        maps.append(draw_person(shown.keypoints, size))
         cells = shown.person_mask.reshape(size // MASK_CELL, MASK_CELL, size // MASK_CELL, MASK_CELL)
         masks.append(cells.mean((1, 3), dtype=np.float32))
     return np.stack(images), np.stack(maps), np.stack(masks)
