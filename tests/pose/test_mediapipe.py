@@ -92,7 +92,7 @@ def test_points_are_of_the_full_frame_whatever_the_size(detector):
 
 
 def test_a_point_outside_the_picture_is_missing(detector):
-    cut = figure(0).image[:300]
+    cut = figure(9).image[:300]
     [pose] = detector.detect(np.ascontiguousarray(cut))
     assert pose.body[0, 2] > 0.5
     assert not pose.body[[10, 13]].any()  # the ankles
