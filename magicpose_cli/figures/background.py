@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from magicpose_cli.figures.canvas import OVERSAMPLING, Canvas, shade
+from magicpose_cli.figures.chance import chance_of
 from magicpose_cli.figures.textures import Cloth, Colour, cloth_tile, natural_noise
 
 _QUIET = ("heather", "stripes", "checks", "dots", "zigzag", "natural", "leaves", "camouflage", "flat")
@@ -19,7 +20,7 @@ def background(seed: int, size: int) -> np.ndarray:
 
     An odd seed's is made for a close-up: nearer, and mostly out of focus.
     """
-    chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, 202))))
+    chance = chance_of(seed, 202)
     make = (_room, _room, _landscape, _town, _studio)[int(chance.integers(5))]
     whole = make(chance, size).finish()[0]
     if seed % 2:

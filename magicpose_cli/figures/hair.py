@@ -13,6 +13,7 @@ import numpy as np
 
 from magicpose_cli.figures.body import Head
 from magicpose_cli.figures.canvas import Canvas, Frame, capsule_outline, shade
+from magicpose_cli.figures.chance import chance_of
 from magicpose_cli.figures.identity import Identity, Light
 from magicpose_cli.figures.textures import Cloth, Colour, cloth_tile, natural_noise
 
@@ -211,7 +212,7 @@ def _lit_tile(tile: np.ndarray, head: Head, light: Light, factor: float) -> np.n
 @lru_cache(maxsize=32)
 def _strands(colour: Colour) -> np.ndarray:
     """Strands down a tile, with a shine across its upper third: float32 (64, 96, 4)."""
-    chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((*colour, 707))))
+    chance = chance_of(*colour, 707)
     strands = cv2.resize(natural_noise(chance, 24, 96, 8), (96, 128), interpolation=cv2.INTER_CUBIC)[:64]
     rows = np.linspace(0, 1, 64, dtype=np.float32)[:, None]
     shine = np.exp(-(((rows - 0.33) / 0.09) ** 2))

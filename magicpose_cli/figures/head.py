@@ -7,6 +7,7 @@ import numpy as np
 
 from magicpose_cli.figures.body import Head, Skeleton
 from magicpose_cli.figures.canvas import Canvas, Frame, shade
+from magicpose_cli.figures.chance import chance_of
 from magicpose_cli.figures.face import EYE_HEIGHT, FacePoints
 from magicpose_cli.figures.hair import LONG_STYLES, draw_hair, draw_hanging_hair, draw_hat
 from magicpose_cli.figures.identity import Identity
@@ -181,7 +182,7 @@ def _face_tile(identity: Identity, head: Head) -> np.ndarray:
 @lru_cache(maxsize=32)
 def _flat_face(skin: Colour, freckles: float, stubble: bool, hair: Colour) -> np.ndarray:
     """The skin all round the head, laid flat: float32 (64, 144, 4); the face's middle is the middle column."""
-    chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((*skin, 808))))
+    chance = chance_of(*skin, 808)
     tile = np.full((_ROWS, _COLUMNS, 4), 255, np.float32)
     tile[..., :3] = np.array(skin, np.float32) * (1 + 0.012 * natural_noise(chance, _ROWS, _COLUMNS))[..., None]
     y = np.linspace(-1.15, 1.25, _ROWS)[:, None]

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from magicpose_cli.figures.chance import chance_of
 from magicpose_cli.figures.figure_pose import FIELD_NAMES, FigurePose
 from magicpose_cli.figures.movements import talking, turning, walking, waving
 
@@ -26,7 +27,7 @@ def random_pose(seed: int, *, facing: bool = False) -> FigurePose:
     Seven of ten face the viewer within ``FACING``, two are turned up to the profile, one shows the back; with
     ``facing`` all face the viewer, and are the same in all else.
     """
-    chance = _chance(seed, 304)
+    chance = chance_of(seed, 304)
     kind, side, share = float(chance.random()), float(chance.choice((-1, 1))), float(chance.random())
     if facing or kind < 0.7:
         turn = FACING * share
@@ -34,7 +35,7 @@ def random_pose(seed: int, *, facing: bool = False) -> FigurePose:
         turn = FACING + (math.pi / 2 - FACING) * share
     else:
         turn = math.pi - FACING * share
-    return replace(_pose(_chance(seed, 303)), turn=side * turn)
+    return replace(_pose(chance_of(seed, 303)), turn=side * turn)
 
 
 def make_motion(seed: int, frames: int, fps: Fraction | float = 24, kind: str | None = None) -> list[FigurePose]:
@@ -44,10 +45,10 @@ def make_motion(seed: int, frames: int, fps: Fraction | float = 24, kind: str | 
     those of a shorter one.
     """
     if kind is None:
-        kind = str(_chance(seed, 402).choice(MOTION_KINDS, p=_KIND_SHARES))
+        kind = str(chance_of(seed, 402).choice(MOTION_KINDS, p=_KIND_SHARES))
     if kind == "dance":
         return _dance(seed, frames, fps)
-    chance = _chance(seed, 403)
+    chance = chance_of(seed, 403)
     curve, face = _MOVEMENTS[kind](chance), _expression(chance)
     mimic, blink = _mimic(chance, 1.0 if kind == "talk" else 0.5), _blinks(chance)
     poses = []
@@ -87,7 +88,7 @@ def _blinks(chance: np.random.Generator) -> Callable[[float], float]:
 
 def _dance(seed: int, frames: int, fps: Fraction | float) -> list[FigurePose]:
     """Keyframes on a beat, smooth between them, with a bounce, blinks and a talking mouth."""
-    chance = _chance(seed, 404)
+    chance = chance_of(seed, 404)
     beat = float(chance.uniform(0.7, 1.05))  # seconds from one keyframe to the next
     bounce, sway = float(chance.uniform(0.004, 0.012)), float(chance.uniform(0.01, 0.04))
     talk_rate, talk_share = float(chance.uniform(2.2, 3.2)), float(chance.uniform(0, 1))
@@ -105,7 +106,7 @@ def _dance(seed: int, frames: int, fps: Fraction | float) -> list[FigurePose]:
         place = time / beat
         while len(keys) < int(place) + 2:
             # each keyframe has its own seed, so the length asked for changes nothing
-            key = replace(_pose(_chance(seed, 405 + len(keys))), **steady).to_vector()
+            key = replace(_pose(chance_of(seed, 405 + len(keys))), **steady).to_vector()
             keys.append(key if not keys else _toward(keys[-1], key))
         start = int(place)
         values = keys[start] + (keys[start + 1] - keys[start]) * _ease(place - start)
@@ -225,7 +226,3 @@ def _toward(before: np.ndarray, goal: np.ndarray) -> np.ndarray:
 
 def _ease(share: float) -> float:
     return share * share * (3 - 2 * share)
-
-
-def _chance(seed: int, stream: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, stream))))

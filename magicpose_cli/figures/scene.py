@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from magicpose_cli.figures.body import GROUND
+from magicpose_cli.figures.chance import chance_of
 from magicpose_cli.figures.hair import HAIR_STYLES, LONG_STYLES
 from magicpose_cli.figures.identity import (
     BEARDS,
@@ -39,7 +40,7 @@ def random_identity(seed: int) -> Identity:
 
     About half are seen head to toe and half from the head to the hips; children, adults and elders occur.
     """
-    chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, 101))))
+    chance = chance_of(seed, 101)
     age = float(chance.choice((0.0, 0.5, 1.0), p=(0.18, 0.66, 0.16)))  # child, adult, elder
     skin = _skin(chance)
     top, top_hue = _cloth(chance, None, skin)
@@ -78,11 +79,6 @@ def random_identity(seed: int) -> Identity:
         view=_view(chance, proportions, close_up),
         light=_light(chance),
     )
-
-
-def with_background(identity: Identity, seed: int) -> Identity:
-    """The same person before the background of another seed."""
-    return replace(identity, background=seed)
 
 
 def with_scene(identity: Identity, other: Identity) -> Identity:

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from magicpose_cli.figures.chance import chance_of
+
 _SCALE = (0, 2, 4, 7, 9)  # major pentatonic: any two notes agree
 _CHORDS = ((0, 4, 7), (9, 12, 16), (5, 9, 12), (7, 11, 14))
 
@@ -11,7 +13,7 @@ _CHORDS = ((0, 4, 7), (9, 12, 16), (5, 9, 12), (7, 11, 14))
 def made_sound(seconds: float, rate: int = 44100, seed: int = 0) -> np.ndarray:
     """Bell-like notes over soft chords: mono int16 (round(seconds·rate),), by seed; fades in and out."""
     count = round(seconds * rate)
-    chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, 505))))
+    chance = chance_of(seed, 505)
     root = 220.0 * 2 ** (float(chance.integers(-3, 4)) / 12)
     step = float(chance.uniform(0.21, 0.27))  # seconds a note
     total = np.zeros(count)

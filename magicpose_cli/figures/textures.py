@@ -8,6 +8,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from magicpose_cli.figures.chance import chance_of
+
 Colour = tuple[int, int, int]  # R, G, B, each 0 to 255
 
 TEXELS = 320
@@ -33,7 +35,7 @@ class Cloth:
 @lru_cache(maxsize=64)
 def cloth_tile(cloth: Cloth) -> np.ndarray:
     """The material as a picture: float32 (125, 200, 4), RGB and a cover of 255. Shared: do not write into it."""
-    chance = np.random.Generator(np.random.PCG64(np.random.SeedSequence((cloth.seed, 606))))
+    chance = chance_of(cloth.seed, 606)
     colours = _KINDS[cloth.kind](chance, np.array(cloth.colours, np.float32)).astype(np.float32)
     tile = cv2.cvtColor(colours, cv2.COLOR_RGB2RGBA)
     tile[..., 3] = 255

@@ -16,7 +16,7 @@ from magicpose_cli.figures.hair import HAIR_STYLES
 from magicpose_cli.figures.identity import BEARDS, BOTTOM_KINDS, GLASSES, HATS, LOGOS, Identity, Light, Logo, View
 from magicpose_cli.figures.motion import random_pose
 from magicpose_cli.figures.render import keypoints_of, render, track_of
-from magicpose_cli.figures.scene import random_identity, with_background, with_scene
+from magicpose_cli.figures.scene import random_identity, with_scene
 from magicpose_cli.figures.textures import CLOTH_KINDS, Cloth
 
 DIGEST = """
@@ -167,7 +167,7 @@ def test_an_arm_behind_the_body_is_hidden_by_it():
 
 
 def test_people_differ_before_the_same_background():
-    pictures = [render(with_background(random_identity(s), 7), FigurePose()) for s in range(40)]
+    pictures = [render(replace(random_identity(s), background=7), FigurePose()) for s in range(40)]
     for i, a in enumerate(pictures):
         for b in pictures[:i]:
             difference = np.abs(a.image.astype(int) - b.image)[a.person_mask | b.person_mask]
@@ -175,7 +175,7 @@ def test_people_differ_before_the_same_background():
 
 
 def test_backgrounds_differ_and_leave_the_person_alone():
-    one, two = (render(with_background(random_identity(5), seed), FigurePose()) for seed in (1, 2))
+    one, two = (render(replace(random_identity(5), background=seed), FigurePose()) for seed in (1, 2))
     np.testing.assert_array_equal(one.person_mask, two.person_mask)
     inner = cv2.erode(one.person_mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     assert (one.image[inner] == two.image[inner]).mean() > 0.99  # a seam between two shapes may shine through
