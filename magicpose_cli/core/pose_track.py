@@ -46,8 +46,8 @@ class PoseTrack:
     def __len__(self) -> int:
         return len(self.body)
 
-    def __getitem__(self, frames: slice) -> "PoseTrack":
-        """The track of a range of frames; size and rate stay."""
+    def __getitem__(self, frames: slice | list[int]) -> "PoseTrack":
+        """The track of a range of frames, or of these; size and rate stay."""
         return replace(self, **{name: getattr(self, name)[frames] for name in _POINTS})
 
     def map_points(self, scale: float, shift_x: float, shift_y: float, width: int, height: int) -> "PoseTrack":

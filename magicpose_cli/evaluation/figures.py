@@ -68,17 +68,18 @@ def score_figures(
         poses = [show(pair.identity, n, size) for n in pair.other_poses]
         faces = [show(pair.identity, pair.target_pose, size, expression=n) for n in pair.other_expressions]
         reference = show(pair.identity, pair.reference_pose, size)
+        among_people, among_poses = _people([truth, *people]), _people([truth, *poses])
         rows.append(
             (
-                is_nearest(picture, truth, people, _people([truth, *people])),
-                is_nearest(picture, truth, poses, _people([truth, *poses])),
+                is_nearest(picture, truth, people, among_people),
+                is_nearest(picture, truth, poses, among_poses),
                 is_nearest(picture, truth, faces, _faces([truth, *faces])),
                 psnr(picture, truth.image),
                 psnr(picture, truth.image, truth.person_mask),
                 ssim(picture, truth.image),
                 psnr(reference.image, truth.image),
-                is_nearest(bare, truth, people, _people([truth, *people])),
-                is_nearest(bare, truth, poses, _people([truth, *poses])),
+                is_nearest(bare, truth, people, among_people),
+                is_nearest(bare, truth, poses, among_poses),
                 psnr(bare, truth.image),
             )
         )

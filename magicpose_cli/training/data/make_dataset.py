@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -78,7 +78,7 @@ def make_dataset(
     jobs, unreadable = _jobs(request, progress)
     with ExitStack() as stack:
         if detector is None and any(job.clip for job in jobs):
-            detector = stack.enter_context(_closing(make_detector(request.detector)))
+            detector = stack.enter_context(closing(make_detector(request.detector)))
         if detector is not None:
             check_person(request.person, detector)
         options = _options(request, detector)
@@ -211,14 +211,6 @@ def _work_folder(output: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             work.rmdir()  # where nothing was made
-
-
-@contextmanager
-def _closing(detector: PoseDetector) -> Iterator[PoseDetector]:
-    try:
-        yield detector
-    finally:
-        detector.close()
 
 
 def _why(rows: list[VideoRow]) -> str:

@@ -6,8 +6,6 @@ Parts lie in a work folder until all videos are done, so that an interrupted run
 import json
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +30,7 @@ from magicpose_cli.training.data.tar_files import tar_writer
 from magicpose_cli.training.data.usable import BLACK_MAP, NO_PARTNER, ODD_MAP, ODD_SIZE, sees, why_unusable
 from magicpose_cli.training.data.videos import Source
 from magicpose_cli.video.images import read_image
+from magicpose_cli.video.output import whole_output
 
 SEGMENT_FRAMES = 64  # 16 frames at 8 a second and up; a rest shorter than half joins the segment before
 SPREAD_FRAMES = 8
@@ -161,7 +160,7 @@ def spread_indexes(segment: int, count: int) -> list[int]:
 
 def _write_part(part: Path, row: VideoRow, kept: _Kept, poses: PoseTrack | None, suffix: str) -> None:
     if row.segments:
-        with _renamed(part) as temporary, temporary.open("wb") as file, tar_writer(file) as writer:
+        with whole_output(part, overwrite=True) as temporary, temporary.open("wb") as file, tar_writer(file) as writer:
             for number, stretch in enumerate(segment_stretches(row.kept)):
                 spread = spread_indexes(number, row.kept)
                 chosen = [*stretch, *spread]
@@ -177,17 +176,10 @@ def _write_part(part: Path, row: VideoRow, kept: _Kept, poses: PoseTrack | None,
                 )
                 pictures = [kept.kept(kept.pictures[n]) for n in chosen]
                 maps = [kept.kept(kept.maps[n]) for n in chosen] if kept.maps else []
-                files = segment_files(info, pictures, None if poses is None else _at(poses, chosen), maps)
+                files = segment_files(info, pictures, None if poses is None else poses[chosen], maps)
                 writer.write({"__key__": f"{row.sha256[:16]}-{number:05d}", **files})
-    with _renamed(part.with_suffix(".json")) as temporary:
+    with whole_output(part.with_suffix(".json"), overwrite=True) as temporary:
         temporary.write_text(json.dumps(asdict(row)), encoding="utf-8")
-
-
-@contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
-    temporary = path.with_suffix(".new")
-    yield temporary
-    temporary.replace(path)
 
 
 def _row(
@@ -230,11 +222,6 @@ def _stored_poses(track: PoseTrack, numbers: list[int], width: int, height: int)
     factors = np.array([width / track.width, height / track.height, 1], np.float32)
     parts = {part: getattr(track, part)[numbers] * factors for part in PARTS}
     return PoseTrack(**parts, width=width, height=height, fps=Fraction(FPS))
-
-
-def _at(poses: PoseTrack, indexes: list[int]) -> PoseTrack:
-    parts = {part: getattr(poses, part)[indexes] for part in PARTS}
-    return PoseTrack(**parts, width=poses.width, height=poses.height, fps=poses.fps)
 
 
 def _same_shape(frame: np.ndarray, pose_map: np.ndarray) -> bool:
