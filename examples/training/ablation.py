@@ -12,18 +12,20 @@ import sys
 from pathlib import Path
 
 RECIPES, RUNS = Path(__file__).parent / "ablation", Path("runs") / "ablation"
-TRAINED = ("base", "appearance", "full", "one_stage", "no_appearance", "not_joint")
-ROWS = (  # what the table calls it, the run, extra options of 'evaluate', "" or the suffix of its scores
-    ("full method", "full", (), ""),
+TRAINED = ("base", "appearance", "full", "motion", "one_stage", "no_appearance", "not_joint")
+ROWS = (  # what the table calls it, the run, extra options of 'evaluate', the suffix of its scores
+    ("full method", "motion", (), ""),
+    ("without the motion module", "motion", (), "_frame_by_frame"),
+    ("without image guidance", "motion", ("--guidance", "1"), ""),
     ("without the appearance model", "no_appearance", (), "_without_bank"),
     ("ControlNet not tuned jointly (stage 2 skipped)", "not_joint", (), ""),
     ("one stage, as many steps", "one_stage", (), ""),
-    ("without image guidance", "full", ("--guidance", "1"), ""),
 )
 COLUMNS = (
-    ("identity top-1", "identity_top1", 100, "%"),
-    ("pose top-1", "pose_top1", 100, "%"),
-    ("PSNR", "psnr", 1, "dB"),
+    ("identity top-1", "identity_top1", 100, " %"),
+    ("pose top-1", "pose_top1", 100, " %"),
+    ("PSNR", "psnr", 1, " dB"),
+    ("flicker", "flicker", 1, ""),
 )
 
 
@@ -36,7 +38,7 @@ def train(name: str) -> None:
 
 def scores(name: str, options: tuple[str, ...]) -> dict[str, float]:
     model = str(RUNS / name / "model")
-    command = ["magicpose", "evaluate", "figures", "--model", model, "--clips", "0", "--json", *options]
+    command = ["magicpose", "evaluate", "figures", "--model", model, "--json", *options]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -47,7 +49,10 @@ def main() -> None:
     print("|---|", "---|" * len(COLUMNS), sep="")
     for title, name, options, suffix in ROWS:
         found = scores(name, options)
-        cells = [f"{found[key + suffix] * factor:.1f} {unit}" for _, key, factor, unit in COLUMNS]
+        cells = [
+            f"{found[key + suffix] * factor:.1f}{unit}" if key + suffix in found else ""
+            for _, key, factor, unit in COLUMNS
+        ]
         print(f"| {title} |", " | ".join(cells), "|", flush=True)
 
 
