@@ -15,6 +15,7 @@ from magicpose_cli.diffusion.stock import AutoencoderKL
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.data.figures import FigureBatch
 from magicpose_cli.training.data.open_data import holds_validation, open_data
+from magicpose_cli.training.data.plan import BatchPlan
 from magicpose_cli.training.modules import Modules
 
 SHOWN = 8  # groups in a grid of pictures
@@ -25,13 +26,15 @@ def training_batches(
     recipe: Recipe, modules: Modules, first: int, share: tuple[int, int], *, latents: bool
 ) -> Iterator[FigureBatch]:
     """The batches from number ``first`` on, without end. ``share`` is this process's number, and how many there are."""
-    groups = _groups(recipe)
     encode = encoder(modules) if latents else None
+    plan = BatchPlan(_groups(recipe), recipe.seed, first, encode, share)
     if encode is None or modules.vae.device.type == "cpu":
-        return open_data(recipe.data, groups, recipe.seed, first, encode, share)
+        return open_data(recipe.data, plan)
     # A worker is another process, which cannot use this one's GPU: there the pictures are encoded as they arrive.
-    batches = open_data(recipe.data, groups, recipe.seed, first, None, share)
-    return (replace(batch, images=encode(batch.images.flatten(0, 1)).unflatten(0, (groups, -1))) for batch in batches)
+    batches = open_data(recipe.data, replace(plan, encode=None))
+    return (
+        replace(batch, images=encode(batch.images.flatten(0, 1)).unflatten(0, (plan.groups, -1))) for batch in batches
+    )
 
 
 def held_out_batches(recipe: Recipe, modules: Modules, share: tuple[int, int], *, latents: bool) -> list[FigureBatch]:
@@ -68,7 +71,7 @@ def _groups(recipe: Recipe) -> int:
 def _held_out(recipe: Recipe, modules: Modules, groups: int, *, latents: bool) -> Iterator[FigureBatch]:
     encode = encoder(modules) if latents else None
     split = "validation" if holds_validation(recipe.data) else "train"
-    return open_data(replace(recipe.data, workers=0), groups, recipe.seed, 0, encode, split=split)
+    return open_data(replace(recipe.data, workers=0), BatchPlan(groups, recipe.seed, encode=encode), split=split)
 
 
 def _encode(vae: AutoencoderKL, images: torch.Tensor) -> torch.Tensor:

@@ -140,6 +140,9 @@ def read_recipe(path: Path) -> Recipe:
     weights = table.pop("weights", {})
     if not isinstance(weights, dict) or not all(isinstance(place, str) for place in weights.values()):
         raise UsageError(f"{path}: 'weights' is a section of paths", 'such as: pose_controlnet = "openpose.pth"')
+    weights = {name: _beside(path, place) for name, place in weights.items()}
+    if isinstance(table.get("start"), str) and table["start"]:
+        table["start"] = _beside(path, table["start"])
     entries = _checked(path, "", table, Recipe)
     options = {name: cls(**sections[name]) for name, cls in _SECTIONS.items() if name in sections}
     return Recipe(path=path, weights=weights, new=new, **entries, **options)
@@ -150,8 +153,9 @@ def is_stream(shards: str) -> bool:
     return bool(_ADDRESS.match(shards)) or ("{" in shards and not Path(shards).is_dir())
 
 
-def _beside(recipe: Path, shards: str) -> str:
-    return shards if _ADDRESS.match(shards) else str(recipe.parent / Path(shards).expanduser())
+def _beside(recipe: Path, place: str) -> str:
+    """Paths in a recipe are relative to it; an address is none."""
+    return place if _ADDRESS.match(place) else str(recipe.parent / Path(place).expanduser())
 
 
 def _checked(path: Path, where: str, table: Any, options: type) -> dict[str, Any]:

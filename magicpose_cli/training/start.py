@@ -59,9 +59,9 @@ def prepare_modules(recipe: Recipe, stage: Stage, *, empty: bool = False) -> Mod
     """The networks that the stage works with; ``empty`` ones lie on the meta device: sizes, no weights."""
     modules = Modules()
     if recipe.start:
-        modules = (empty_modules if empty else load_modules)(_place(recipe, recipe.start))
+        modules = (empty_modules if empty else load_modules)(Path(recipe.start))
     for name, place in recipe.weights.items():
-        _take_weights(recipe, modules, name, _place(recipe, place), empty)
+        _take_weights(recipe, modules, name, Path(place), empty)
     missing = [name for name in stage.needs if getattr(modules, name) is None]
     if missing:
         raise UsageError(
@@ -131,8 +131,3 @@ def _take_weights(recipe: Recipe, modules: Modules, name: str, place: Path, empt
     check(component)
     setattr(modules, name, component.module if empty else fill(component))
     modules.folders.pop(name, None)
-
-
-def _place(recipe: Recipe, path: str) -> Path:
-    place = Path(path).expanduser()
-    return place if place.is_absolute() else recipe.path.parent / place

@@ -8,6 +8,7 @@ import torch
 
 from magicpose_cli.training.config import DataOptions, NoiseOptions, Recipe
 from magicpose_cli.training.data.figures import FigureBatch, FigureGroups
+from magicpose_cli.training.data.plan import BatchPlan
 from magicpose_cli.training.modules import load_modules
 from magicpose_cli.training.stages.denoising import denoising_loss, loss_weight
 
@@ -17,7 +18,7 @@ def recipe(**noise: float) -> Recipe:
 
 
 def batch_of(targets: int, latents: torch.Tensor | None = None) -> FigureBatch:
-    batch = FigureGroups(DataOptions(size=64, targets_per_reference=targets), 2, 0, 0).batch(0)
+    batch = FigureGroups(DataOptions(size=64, targets_per_reference=targets), BatchPlan(2, 0)).batch(0)
     return batch if latents is None else replace(batch, images=latents)
 
 

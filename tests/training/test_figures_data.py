@@ -18,11 +18,15 @@ from magicpose_cli.pose.openpose_json import write_poses
 from magicpose_cli.training.config import DataOptions, read_recipe
 from magicpose_cli.training.data.figures import FigureGroups, figure_loader, render_group
 from magicpose_cli.training.data.motions import read_motions
+from magicpose_cli.training.data.plan import BatchPlan
 
 
 def _batches(workers: int, first: int, count: int, share: tuple[int, int] = (0, 1)) -> list[torch.Tensor]:
     options = DataOptions(size=32, targets_per_reference=1, workers=workers, window=8)
-    return [batch.images for batch in islice(figure_loader(FigureGroups(options, 2, 7, first, None, share)), count)]
+    return [
+        batch.images
+        for batch in islice(figure_loader(FigureGroups(options, BatchPlan(2, 7, first, share=share))), count)
+    ]
 
 
 def test_a_batch_depends_on_its_step_alone():
@@ -35,7 +39,7 @@ def test_workers_render_no_group_twice():
     options = DataOptions(size=32, targets_per_reference=1, workers=3, window=30)
     rendered: list[set[int]] = []
     for lane in range(3):
-        groups = FigureGroups(options, 2, 7, 0)
+        groups = FigureGroups(options, BatchPlan(2, 7))
         seen: set[int] = set()
         groups._group = lambda number, seen=seen: seen.add(number) or (torch.zeros(2, 3, 4, 4),) * 3
         for step in range(lane, 60, 3):

@@ -31,6 +31,7 @@ from magicpose_cli.training.data.groups import choose_frames, read_group
 from magicpose_cli.training.data.make_dataset import make_dataset
 from magicpose_cli.training.data.open_data import holds_validation, open_data
 from magicpose_cli.training.data.person_mask import mask_of_map, mask_of_points
+from magicpose_cli.training.data.plan import BatchPlan
 from magicpose_cli.training.data.segment import SegmentInfo, encoded, open_segment, segment_files
 from magicpose_cli.training.data.shards import FolderGroups
 from magicpose_cli.training.data.square import square_framing
@@ -42,7 +43,7 @@ def options(training_set) -> DataOptions:
 
 
 def folder_groups(options: DataOptions, *, groups: int = 2, share: tuple[int, int] = (0, 1)) -> FolderGroups:
-    return FolderGroups(options, "train", groups, 7, 0, None, share)
+    return FolderGroups(options, "train", BatchPlan(groups, 7, share=share))
 
 
 def same(a, b) -> bool:
@@ -50,7 +51,7 @@ def same(a, b) -> bool:
 
 
 def test_a_batch_is_what_figures_give(options: DataOptions):
-    batch, figures = (next(open_data(o, 2, 7, 0)) for o in (options, replace(options, shards="")))
+    batch, figures = (next(open_data(o, BatchPlan(2, 7))) for o in (options, replace(options, shards="")))
     for name in ("images", "pose_maps", "person"):
         mine, theirs = getattr(batch, name), getattr(figures, name)
         assert mine.shape == theirs.shape and mine.dtype == theirs.dtype
@@ -59,14 +60,14 @@ def test_a_batch_is_what_figures_give(options: DataOptions):
 
 
 def test_latents_come_where_an_encoder_is_given(options: DataOptions):
-    batch = next(open_data(options, 2, 7, 0, encode=lambda pixels: pixels[:, :1, ::8, ::8]))
+    batch = next(open_data(options, BatchPlan(2, 7, encode=lambda pixels: pixels[:, :1, ::8, ::8])))
     assert batch.images.shape == (2, 3, 1, 8, 8)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_batch_depends_on_its_step_alone(options: DataOptions, workers: int):
-    through = list(islice(open_data(options, 2, 7, 0), 6))
-    later = list(islice(open_data(replace(options, workers=workers), 2, 7, 3), 3))
+    through = list(islice(open_data(options, BatchPlan(2, 7)), 6))
+    later = list(islice(open_data(replace(options, workers=workers), BatchPlan(2, 7, 3)), 3))
     assert all(same(a, b) for a, b in zip(through[3:], later, strict=True))
     assert not same(through[0], through[1])
 
@@ -84,7 +85,7 @@ def test_validation_pictures_are_of_other_videos(options: DataOptions, training_
     held_out = {row.name for row in training_set.table.videos if row.split == "validation"}
     assert holds_validation(options)
     for split in ("train", "validation"):
-        groups = FolderGroups(options, split, 1, 7, 0, None, (0, 1))
+        groups = FolderGroups(options, split, BatchPlan(1, 7))
         found = {groups._segment(n).info.video for n in range(len(groups._places))}
         assert (found <= held_out) == (split == "validation")
 
@@ -185,10 +186,10 @@ def test_a_shard_that_is_cut_off_is_named(options: DataOptions, training_set, tm
     shard = folder / "train-000000.tar"
     shard.write_bytes(shard.read_bytes()[:-5000])
     with pytest.raises(IntegrityError, match=r"train-000000\.tar is damaged: it has"):
-        open_data(replace(options, shards=str(folder)), 2, 7, 0)
+        open_data(replace(options, shards=str(folder)), BatchPlan(2, 7))
     shard.unlink()
     with pytest.raises(InputError, match=r"lacks train-000000\.tar"):
-        open_data(replace(options, shards=str(folder)), 2, 7, 0)
+        open_data(replace(options, shards=str(folder)), BatchPlan(2, 7))
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -200,16 +201,16 @@ def test_a_shard_whose_content_is_damaged_is_named(options: DataOptions, trainin
         content[2048:-20480] = bytes(len(content) - 2048 - 20480)
         shard.write_bytes(content)
     with pytest.raises(IntegrityError, match=r"train-00000\d\.tar is damaged") as caught:
-        list(islice(open_data(replace(options, shards=str(folder), workers=workers), 2, 7, 0), 3))
+        list(islice(open_data(replace(options, shards=str(folder), workers=workers), BatchPlan(2, 7)), 3))
     assert "Traceback" not in caught.value.message and "copy it again" in caught.value.hint
 
 
 def test_what_is_no_training_set_is_told(options: DataOptions, tmp_path: Path):
     with pytest.raises(InputError, match="is no training set"):
-        open_data(replace(options, shards=str(tmp_path)), 2, 7, 0)
+        open_data(replace(options, shards=str(tmp_path)), BatchPlan(2, 7))
     (tmp_path / "dataset.json").write_text('{"magicpose_dataset": 1, "videos": []}')
     with pytest.raises(IntegrityError, match=r"dataset\.json is damaged"):
-        open_data(replace(options, shards=str(tmp_path)), 2, 7, 0)
+        open_data(replace(options, shards=str(tmp_path)), BatchPlan(2, 7))
 
 
 def test_drawn_maps_are_cropped_with_their_frames(filmed, request_for, options: DataOptions, tmp_path: Path):
@@ -222,7 +223,7 @@ def test_drawn_maps_are_cropped_with_their_frames(filmed, request_for, options: 
         write_image(root / "train_set" / "a" / f"{index}.png", frame)
         write_image(root / "pose_map_train_set" / "a" / f"{index}.png", maps[index])
     make_dataset(request_for(tmp_path / "set", videos=(root,)))
-    batch = next(open_data(replace(options, shards=str(tmp_path / "set")), 2, 7, 0))
+    batch = next(open_data(replace(options, shards=str(tmp_path / "set")), BatchPlan(2, 7)))
     assert batch.pose_maps.shape == (2, 3, 64, 64, 3) and batch.pose_maps.max() > 150
     drawn = batch.pose_maps.amax(-1) > 100
     cells = batch.person.repeat_interleave(8, -1).repeat_interleave(8, -2)
@@ -231,7 +232,7 @@ def test_drawn_maps_are_cropped_with_their_frames(filmed, request_for, options: 
 
 @pytest.fixture
 def many_shards(filmed, request_for, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A set with a segment a shard: three in training."""
+    """A set with a segment a shard: two or more in training, as the split by the files' content falls."""
     from magicpose_cli.training.data import pack
 
     by_size = pack._by_size
@@ -239,32 +240,38 @@ def many_shards(filmed, request_for, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return make_dataset(request_for(tmp_path / "many"), detector=filmed.detector()).folder
 
 
-def streamed(options: DataOptions, where: str, first: int = 0, share=(0, 1), **more) -> Iterator:
-    pattern = f"{where}/train-{{000000..000002}}.tar"
-    held_out = f"{where}/validation-000000.tar"
-    return open_data(replace(options, shards=pattern, validation_shards=held_out), 2, 7, first, None, share, **more)
+def shards_of(folder: Path) -> int:
+    return len(list(folder.glob("train-*.tar")))
+
+
+def streamed(options: DataOptions, folder: Path, first: int = 0, share=(0, 1), address: str = "", **more) -> Iterator:
+    where = address or folder
+    pattern = f"{where}/train-{{000000..{shards_of(folder) - 1:06}}}.tar"
+    options = replace(options, shards=pattern, validation_shards=f"{where}/validation-000000.tar")
+    return open_data(options, BatchPlan(2, 7, first, share=share), **more)
 
 
 def test_a_stream_gives_the_same_batches_from_the_same_start(options: DataOptions, many_shards: Path):
     for workers in (0, 2):
         chosen = replace(options, workers=workers)
-        one, two = (list(islice(streamed(chosen, str(many_shards)), 4)) for _ in range(2))
+        one, two = (list(islice(streamed(chosen, many_shards), 4)) for _ in range(2))
         assert all(same(a, b) for a, b in zip(one, two, strict=True))
-        assert not same(one[0], next(streamed(chosen, str(many_shards), first=4)))
-    assert next(streamed(options, str(many_shards), split="validation")).images.shape == (2, 3, 3, 64, 64)
+        assert not same(one[0], next(streamed(chosen, many_shards, first=4)))
+    assert next(streamed(options, many_shards, split="validation")).images.shape == (2, 3, 3, 64, 64)
 
 
 def test_streams_share_the_shards(options: DataOptions, many_shards: Path, monkeypatch: pytest.MonkeyPatch):
     from magicpose_cli.training.data import shards
 
     opened: list[set[str]] = []
-    for index in range(3):
+    count = shards_of(many_shards)
+    for index in range(count):
         mine: set[str] = set()
         monkeypatch.setattr(shards, "_streaming", functools.partial(_noted, shards._streaming, mine))
-        next(streamed(options, str(many_shards), share=(index, 3)))
+        next(streamed(options, many_shards, share=(index, count)))
         monkeypatch.undo()
         opened.append(mine)
-    assert sum(map(len, opened)) == len(set.union(*opened)) == 3
+    assert sum(map(len, opened)) == len(set.union(*opened)) == count
 
 
 def _noted(streaming, mine: set[str], url: str):
@@ -273,8 +280,9 @@ def _noted(streaming, mine: set[str], url: str):
 
 
 def test_fewer_shards_than_workers_are_told(options: DataOptions, many_shards: Path):
-    with pytest.raises(UsageError, match="3 shards cannot feed 4 workers"):
-        streamed(replace(options, workers=2), str(many_shards), share=(0, 2))
+    count = shards_of(many_shards)
+    with pytest.raises(UsageError, match=f"{count} shards cannot feed {2 * count} workers"):
+        streamed(replace(options, workers=count), many_shards, share=(0, 2))
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="webdataset reads addresses with curl")
@@ -283,9 +291,9 @@ def test_shards_stream_from_an_address(options: DataOptions, many_shards: Path):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{server.server_port}"
-        assert same(next(streamed(options, address)), next(streamed(options, str(many_shards))))
+        assert same(next(streamed(options, many_shards, address=address)), next(streamed(options, many_shards)))
         with pytest.raises(DownloadError, match="cannot be streamed"):
-            next(streamed(options, f"{address}/nowhere"))
+            next(streamed(options, many_shards, address=f"{address}/nowhere"))
         server.shutdown()
 
 

@@ -77,7 +77,8 @@ def test_each_stage_reads_shards(stage: str, fields: dict, extra: str, tiny_mode
 
 def test_a_stream_trains(tiny_model: Path, training_set, tmp_path: Path):
     (shard,) = training_set.folder.glob("train-000000.tar")
-    fields = dict(stage="pose", start=tiny_model, shards=f"pipe:cat {shard}", steps=2)
+    held_out = f'validation_shards = "pipe:cat {training_set.folder}/validation-000000.tar"'
+    fields = dict(stage="pose", start=tiny_model, shards=f"pipe:cat {shard}", data=held_out, steps=2)
     assert len(trained(tmp_path, "pose", **fields)) == 1
 
 

@@ -5,10 +5,12 @@ A *group* is one person before one background in several poses: the first is the
 """
 
 import signal
+import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from types import TracebackType
 
 import numpy as np
 import torch
@@ -21,6 +23,7 @@ from magicpose_cli.figures.render import render
 from magicpose_cli.figures.scene import random_identity
 from magicpose_cli.training.config import DataOptions
 from magicpose_cli.training.data.motions import Motion, read_motions
+from magicpose_cli.training.data.plan import BatchPlan
 
 MASK_CELL = 8  # pixels of a side: one number of ``FigureBatch.person``
 
@@ -75,46 +78,36 @@ def render_group(
 class FigureGroups(IterableDataset):
     """Batches by step number, so that a resumed run sees what an unbroken one would have seen.
 
-    Groups are drawn from a window that slides on: each is used about ``reuse`` times. ``encode`` (pixels
-    (n, 3, S, S) → latents) runs where the rendering runs, once a group. ``share`` = (index, count) of the training
-    processes: each has people of its own.
+    Groups are drawn from a window that slides on: each is used about ``reuse`` times, and encoded
+    once. Each process has people of its own.
     """
 
-    def __init__(
-        self,
-        options: DataOptions,
-        groups: int,
-        seed: int,
-        first_step: int,
-        encode: Callable[[torch.Tensor], torch.Tensor] | None = None,
-        share: tuple[int, int] = (0, 1),
-    ) -> None:
-        self.share = share
+    def __init__(self, options: DataOptions, plan: BatchPlan) -> None:
+        self.options, self.plan = options, plan
         self._lanes = max(1, options.workers)
-        self._window = max(groups, options.window // self._lanes)
-        self.options, self.groups, self.seed, self.first_step, self.encode = options, groups, seed, first_step, encode
+        self._window = max(plan.groups, options.window // self._lanes)
         self._kept: OrderedDict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = OrderedDict()
 
     def __iter__(self) -> Iterator[FigureBatch]:
         worker = get_worker_info()
         index = worker.id if worker else 0
-        for step in count(self.first_step + index, self._lanes):
+        for step in count(self.plan.first_step + index, self._lanes):
             yield self.batch(step)
 
     def batch(self, step: int) -> FigureBatch:
         """The batch of one step: a function of (seed, step, share) alone."""
-        rng = np.random.default_rng([self.seed, step, self.share[0]])
+        rng = np.random.default_rng([self.plan.seed, step, self.plan.share[0]])
         # Each worker draws from groups of its own, so that none is rendered twice.
         turn, lane = divmod(step, self._lanes)
-        newest = int((turn + 1) * self.groups / self.options.reuse) + self.groups
+        newest = int((turn + 1) * self.plan.groups / self.options.reuse) + self.plan.groups
         oldest = max(0, newest - self._window)
-        chosen = rng.choice(np.arange(oldest, newest), self.groups, replace=False)
+        chosen = rng.choice(np.arange(oldest, newest), self.plan.groups, replace=False)
         parts = [self._group(int(n) * self._lanes + lane) for n in chosen]
-        order = np.tile(np.arange(self.options.targets_per_reference + 1), (self.groups, 1))
+        order = np.tile(np.arange(self.options.targets_per_reference + 1), (self.plan.groups, 1))
         if not self.options.clip_fps:
             # Any picture that faces the viewer may be the reference: it changes places with the first one.
-            chosen_first = rng.integers(facing_pictures(order.shape[1]), size=self.groups)
-            order[np.arange(self.groups), chosen_first], order[:, 0] = 0, chosen_first
+            chosen_first = rng.integers(facing_pictures(order.shape[1]), size=self.plan.groups)
+            order[np.arange(self.plan.groups), chosen_first], order[:, 0] = 0, chosen_first
         images, maps, person = (
             torch.stack([tensor[torch.from_numpy(o)] for tensor, o in zip(tensors, order, strict=True)])
             for tensors in zip(*parts, strict=True)
@@ -123,8 +116,8 @@ class FigureGroups(IterableDataset):
 
     def _group(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if number not in self._kept:
-            index, processes = self.share
-            seed = FIRST_TRAINING_SEED * (1 + self.seed) + number * processes + index
+            index, processes = self.plan.share
+            seed = FIRST_TRAINING_SEED * (1 + self.plan.seed) + number * processes + index
             shown, maps, masks = render_group(
                 seed,
                 self.options.targets_per_reference + 1,
@@ -133,20 +126,27 @@ class FigureGroups(IterableDataset):
                 read_motions(self.options.motions),
             )
             images = torch.from_numpy(shown).permute(0, 3, 1, 2).float() / 127.5 - 1
-            if self.encode is not None:
-                images = self.encode(images)
+            if self.plan.encode is not None:
+                images = self.plan.encode(images)
             self._kept[number] = (images, torch.from_numpy(maps), torch.from_numpy(masks))
             while len(self._kept) > self._window:
                 self._kept.popitem(last=False)
         return self._kept[number]
 
 
-def _leave_signals_to_the_parent(index: int) -> None:
-    """Ctrl-C reaches the whole process group; a worker ends when the one that trains does."""
+def _end_with_the_parent(index: int) -> None:
+    """Ctrl-C reaches the whole process group; a worker ends when the one that trains does, and says nothing of it."""
+    sys.excepthook = _but_for_a_parent_that_left
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def _but_for_a_parent_that_left(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """multiprocessing's thread that hands batches over reports a broken connection here."""
+    if not issubclass(kind, ConnectionError):
+        sys.__excepthook__(kind, error, trace)
 
 
 def figure_loader(figures: IterableDataset) -> Iterator[FigureBatch]:
@@ -157,6 +157,6 @@ def figure_loader(figures: IterableDataset) -> Iterator[FigureBatch]:
         batch_size=None,
         num_workers=workers,
         prefetch_factor=8 if workers else None,
-        worker_init_fn=_leave_signals_to_the_parent,
+        worker_init_fn=_end_with_the_parent,
     )
     return iter(loader)

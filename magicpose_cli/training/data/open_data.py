@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from magicpose_cli.core.errors import MagicPoseError
 from magicpose_cli.training.config import DataOptions, is_stream
 from magicpose_cli.training.data.figures import FigureBatch, FigureGroups, figure_loader
+from magicpose_cli.training.data.plan import BatchPlan
 from magicpose_cli.training.data.shards import FolderGroups, StreamGroups
 from magicpose_cli.training.data.table import SPLITS, read_table
 from magicpose_cli.training.data.tar_files import webdataset
@@ -17,33 +17,23 @@ from magicpose_cli.training.data.tar_files import webdataset
 _VALIDATION_SEED = 1000  # added to a run's: people that its training never sees
 
 
-def open_data(
-    options: DataOptions,
-    groups: int,
-    seed: int,
-    first_step: int,
-    encode: Callable[[torch.Tensor], torch.Tensor] | None = None,
-    share: tuple[int, int] = (0, 1),
-    *,
-    split: str = "train",
-) -> Iterator[FigureBatch]:
-    """Batches of ``groups`` references from ``first_step`` on, without end.
+def open_data(options: DataOptions, plan: BatchPlan, *, split: str = "train") -> Iterator[FigureBatch]:
+    """The planned batches, without end. ``split``: ``train`` or ``validation``.
 
-    ``encode``: pixels (n, 3, S, S) → latents, run where the pictures are made. ``share`` = (index, count) of the
-    training processes. ``split``: ``train`` or ``validation``. Raises InputError, IntegrityError,
-    UsageError; while it runs DownloadError too.
+    Raises InputError, IntegrityError, UsageError; while it runs DownloadError too.
     """
     if split not in SPLITS:
         raise ValueError(f"split {split!r} is none of {SPLITS}")
     if not options.shards:
-        seed += _VALIDATION_SEED if split == "validation" else 0
-        return figure_loader(FigureGroups(options, groups, seed, first_step, encode, share))
+        if split == "validation":
+            plan = replace(plan, seed=plan.seed + _VALIDATION_SEED)
+        return figure_loader(FigureGroups(options, plan))
     if is_stream(options.shards):
         pattern = options.shards if split == "train" else options.validation_shards
         urls = webdataset().shardlists.expand_urls(pattern)
-        data = StreamGroups(options, urls, groups, seed, first_step, encode, share)
+        data = StreamGroups(options, urls, plan)
     else:
-        data = FolderGroups(options, split, groups, seed, first_step, encode, share)
+        data = FolderGroups(options, split, plan)
     return _raising(figure_loader(data))
 
 

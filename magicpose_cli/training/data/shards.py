@@ -24,6 +24,7 @@ from magicpose_cli.core.errors import DownloadError, InputError, MagicPoseError,
 from magicpose_cli.training.config import DataOptions
 from magicpose_cli.training.data.figures import FigureBatch
 from magicpose_cli.training.data.groups import Group, least_run, read_group
+from magicpose_cli.training.data.plan import BatchPlan
 from magicpose_cli.training.data.segment import Segment, damaged, open_segment
 from magicpose_cli.training.data.table import read_table
 from magicpose_cli.training.data.tar_files import TarSample, tar_samples, webdataset
@@ -36,23 +37,11 @@ _HELD = 32  # segments of a stream at hand in each worker: some 5 MB each
 class FolderGroups(IterableDataset):
     """Batches by step number from a folder of shards.
 
-    ``encode`` (pixels (n, 3, S, S) → latents) runs where the pictures are read. ``share`` = (index, count) of the
-    training processes. Raises InputError, IntegrityError (a shard that is cut off, by
-    name), UsageError where no segment is long enough for a clip.
+    Raises InputError, IntegrityError (a shard that is cut off, by name), UsageError where no segment is long enough.
     """
 
-    def __init__(
-        self,
-        options: DataOptions,
-        split: str,
-        groups: int,
-        seed: int,
-        first_step: int,
-        encode: Encode | None,
-        share: tuple[int, int],
-    ) -> None:
-        self.options, self.groups, self.seed, self.first_step = options, groups, seed, first_step
-        self.encode, self.share = encode, share
+    def __init__(self, options: DataOptions, split: str, plan: BatchPlan) -> None:
+        self.options, self.plan = options, plan
         folder = Path(options.shards)
         self._shards = [row for row in read_table(folder).shards if row.split == split]
         self._paths = [folder / row.name for row in self._shards]
@@ -76,23 +65,23 @@ class FolderGroups(IterableDataset):
     def __iter__(self) -> Iterator[FigureBatch | MagicPoseError]:
         worker = get_worker_info()
         first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
-        return _or_error(self.batch(step) for step in count(self.first_step + first, stride))
+        return _or_error(self.batch(step) for step in count(self.plan.first_step + first, stride))
 
     def batch(self, step: int) -> FigureBatch:
         """The batch of one step: a function of (seed, step, share) alone."""
-        index, processes = self.share
+        index, processes = self.plan.share
         groups = []
         for place, number in enumerate(self.segments(step)):
-            rng = np.random.default_rng([self.seed, step * processes + index, place])
+            rng = np.random.default_rng([self.plan.seed, step * processes + index, place])
             groups.append(read_group(self._segment(number), self.options, rng))
-        return _batch(groups, self.encode)
+        return _batch(groups, self.plan.encode)
 
     def segments(self, step: int) -> list[int]:
         """Which segments the groups of a step are of, by number among those that are long enough."""
-        index, processes = self.share
-        first = (step * processes + index) * self.groups
-        rounds = (divmod(first + n, len(self._places)) for n in range(self.groups))
-        return [int(_order(self.seed, turn, len(self._places))[n]) for turn, n in rounds]
+        index, processes = self.plan.share
+        first = (step * processes + index) * self.plan.groups
+        rounds = (divmod(first + n, len(self._places)) for n in range(self.plan.groups))
+        return [int(_order(self.plan.seed, turn, len(self._places))[n]) for turn, n in rounds]
 
     def _segment(self, number: int) -> Segment:
         shard, sample = self._places[number]
@@ -113,25 +102,15 @@ class StreamGroups(IterableDataset):
     shards than workers; while it runs IntegrityError, DownloadError, InputError.
     """
 
-    def __init__(
-        self,
-        options: DataOptions,
-        urls: Sequence[str],
-        groups: int,
-        seed: int,
-        first_step: int,
-        encode: Encode | None,
-        share: tuple[int, int],
-    ) -> None:
-        self.options, self.groups, self.seed, self.first_step = options, groups, seed, first_step
-        self.encode, self.share = encode, share
+    def __init__(self, options: DataOptions, urls: Sequence[str], plan: BatchPlan) -> None:
+        self.options, self.plan = options, plan
         self._urls = list(urls)
         self._least = least_run(options)
-        lanes = max(1, options.workers) * share[1]
+        lanes = max(1, options.workers) * plan.share[1]
         if len(self._urls) < lanes:
             raise UsageError(
                 f"{len(self._urls)} shards cannot feed {lanes} workers, each with shards of its own",
-                f"lower 'workers' in [data]; {share[1]} processes train",
+                f"lower 'workers' in [data]; {plan.share[1]} processes train",
             )
 
     def __iter__(self) -> Iterator[FigureBatch | MagicPoseError]:
@@ -140,18 +119,18 @@ class StreamGroups(IterableDataset):
     def _batches(self) -> Iterator[FigureBatch]:
         worker = get_worker_info()
         index, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        lane, lanes = self.share[0] * workers + index, self.share[1] * workers
-        rng = np.random.default_rng([self.seed, self.first_step, lane])
+        lane, lanes = self.plan.share[0] * workers + index, self.plan.share[1] * workers
+        rng = np.random.default_rng([self.plan.seed, self.plan.first_step, lane])
         stream = self._stream(self._urls[lane::lanes], rng)
         held = list(islice(stream, _HELD))
         while True:
             groups = []
-            for _ in range(self.groups):
+            for _ in range(self.plan.groups):
                 n = int(rng.integers(len(held)))
                 groups.append(read_group(held[n], self.options, rng))
                 if rng.random() * self.options.reuse < 1:
                     held[n] = next(stream)
-            yield _batch(groups, self.encode)
+            yield _batch(groups, self.plan.encode)
 
     def _stream(self, urls: Sequence[str], rng: np.random.Generator) -> Iterator[Segment]:
         """The segments of these shards without end, the shards in another order each time."""

@@ -13,6 +13,7 @@ from magicpose_cli.diffusion.stock import AutoencoderKL
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.data.figures import FigureBatch
 from magicpose_cli.training.data.open_data import open_data
+from magicpose_cli.training.data.plan import BatchPlan
 from magicpose_cli.training.modules import Modules
 from magicpose_cli.training.stages.stage import Stage
 from magicpose_cli.training.stages.vae_start import start_from_pictures
@@ -27,7 +28,7 @@ def _prepare(modules: Modules, recipe: Recipe) -> None:
         if modules.vae.device.type == "meta":
             return  # the sizes alone are asked for
         alone = replace(recipe.data, targets_per_reference=1, workers=0)
-        start_from_pictures(modules.vae, next(open_data(alone, FITTED_PEOPLE, recipe.seed, 0)).images[:, 0])
+        start_from_pictures(modules.vae, next(open_data(alone, BatchPlan(FITTED_PEOPLE, recipe.seed))).images[:, 0])
 
 
 def _loss(modules: Modules, batch: FigureBatch, recipe: Recipe, rng: torch.Generator) -> torch.Tensor:
