@@ -17,6 +17,7 @@ from magicpose_cli.animation.request import AnimationRequest, check_request, par
 from magicpose_cli.animation.sound import choose_sound
 from magicpose_cli.conditions.framing import choose_canvas, fit_framing, unframed_size
 from magicpose_cli.core.device import choose_device, choose_dtype
+from magicpose_cli.core.disk import amount_of_bytes
 from magicpose_cli.core.errors import IntegrityError
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.video.read import open_clip, read_image
@@ -75,7 +76,7 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
         f"from {request.reference} and the {kind} in {request.poses}",
         f"{steps} steps of {request.scheduler}, guidance {request.guidance:g}, seed {request.seed}",
         f"on a canvas of {canvas[0]}x{canvas[1]}, in {str(dtype)[6:]} on {device}",
-        f"about {_span(seconds)}, {_bytes(cost.memory)} of memory, {_bytes(disk)} of disk",
+        f"about {_span(seconds)}, {amount_of_bytes(cost.memory)} of memory, {amount_of_bytes(disk)} of disk",
     ]
     return RunPlan(
         request=request.to_json(),
@@ -214,10 +215,6 @@ def _operations_a_second(device: torch.device, dtype: torch.dtype) -> float:
             wait()
             done += 1
         return _STEADY * operations * done / (time.perf_counter() - began)
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{max(1, round(count / 1e6))} MB"
 
 
 def _span(seconds: float) -> str:

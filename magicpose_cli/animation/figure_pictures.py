@@ -1,4 +1,4 @@
-"""Pictures and dances of held-out figures as a model makes them: what ``evaluation.figures`` scores."""
+"""Pictures and clips of held-out figures as a model makes them: what ``evaluation.figures`` scores."""
 
 import re
 import time
@@ -45,7 +45,7 @@ class Scores(Protocol):
 class FigurePictures:
     """RGB uint8 (S, S, 3), one a pair: made with the model, and with the pose alone, without the appearance bank.
 
-    ``clips`` are (F, S, S, 3), one a dance; ``clips_frame_by_frame`` the same without the motion module.
+    ``clips`` are (F, S, S, 3), one a motion; ``clips_frame_by_frame`` the same without the motion module.
     """
 
     generated: tuple[np.ndarray, ...]
@@ -62,7 +62,7 @@ def evaluate_figures(
     score_clips: Callable[..., Scores],
     progress: Progress = SILENT,
 ) -> dict[str, Any]:
-    """Make a model's pictures and dances of held-out figures and score them: plain data, the model's name first.
+    """Make a model's pictures and clips of held-out figures and score them: plain data, the model's name first.
 
     The two functions are those of ``evaluation.figures``, which never generates, as this room never scores. Where the
     request names an output folder, the pictures are written there (``write_figure_pictures``).
@@ -71,12 +71,12 @@ def evaluate_figures(
     if request.output is not None:
         check_folder_place(request.output, ours=_OURS, overwrite=overwrite)
     choice = choose_model(request.model)
-    pairs, dances = held_out_pairs(request.pairs), held_out_clips(request.clips)
+    pairs, clips = held_out_pairs(request.pairs), held_out_clips(request.clips)
     sheet = request.output is not None
     made = make_figure_pictures(
         choice.folder,
         pairs,
-        dances,
+        clips,
         sheet=sheet,
         steps=request.steps,
         guidance=request.guidance,
@@ -87,8 +87,8 @@ def evaluate_figures(
         write_figure_pictures(request.output, pairs, made, overwrite=overwrite)
     scores: dict[str, Any] = {"model": choice.name}
     scores |= score_pictures(pairs, made.generated, made.without_bank).to_json()
-    if dances:
-        scores |= score_clips(dances, made.clips, made.clips_frame_by_frame, CLIP_FPS).to_json()
+    if clips:
+        scores |= score_clips(clips, made.clips, made.clips_frame_by_frame, CLIP_FPS).to_json()
         scores["seconds_a_frame"] = round(made.seconds_a_frame, 3)
     return scores
 
@@ -96,8 +96,10 @@ def evaluate_figures(
 def write_figure_pictures(
     folder: Path, pairs: Sequence[HeldOutPair], made: FigurePictures, *, overwrite: bool = False
 ) -> None:
-    """Each pair's reference, pose map, pictures and truth as one row, ``0000.png`` and so on; the first rows as one
-    ``sheet.png``. Raises OutputError where the folder is not empty (without ``overwrite``) or holds other things.
+    """Each pair's reference, pose map, pictures and truth as one row, ``0000.png`` and so on.
+
+    The first rows are one ``sheet.png``, too; the contact sheet is ``motions.png``. Raises OutputError where the folder
+    is not empty (without ``overwrite``) or holds other things.
     """
     sheet = []
     with whole_folder(folder, ours=_OURS, overwrite=overwrite) as fresh:
@@ -123,7 +125,6 @@ def make_figure_pictures(
     steps: int | None = None,
     guidance: float | None = None,
     device: str = "auto",
-    dtype: str = "auto",
     progress: Progress = SILENT,
 ) -> FigurePictures:
     """Show each pair's person in its target pose, with and without the bank, from the same noise; and each motion.
@@ -136,7 +137,7 @@ def make_figure_pictures(
     from magicpose_cli.diffusion.load import load_pipeline
 
     chosen = choose_device(device)
-    pipeline = load_pipeline(model, device=chosen, dtype=choose_dtype(dtype, chosen))
+    pipeline = load_pipeline(model, device=chosen, dtype=choose_dtype("auto", chosen))
     show_with = partial(pipeline, num_inference_steps=steps, guidance_scale=guidance)
     size = model_facts(model).native_size
     # The branch that drops the appearance, alone: what the networks make of the pose without a reference.
@@ -149,9 +150,9 @@ def make_figure_pictures(
             generated.append(show_with(reference, pose_map[None], seed=number).frames[0])
             without_bank.append(show_with(reference, pose_map[None], seed=number, guidance=pose_alone).frames[0])
             advance()
-    danced, alone, seconds = _dance(show_with, pipeline.motion_adapter is not None, clips, size, progress)
+    moved, alone, seconds = _make_clips(show_with, pipeline.motion_adapter is not None, clips, size, progress)
     drawn = _contact_sheet(show_with, size, progress) if sheet else None
-    return FigurePictures(tuple(generated), tuple(without_bank), danced, alone, drawn, seconds)
+    return FigurePictures(tuple(generated), tuple(without_bank), moved, alone, drawn, seconds)
 
 
 def _contact_sheet(show_with: Callable[..., Any], size: int, progress: Progress) -> np.ndarray:
@@ -171,11 +172,11 @@ def _contact_sheet(show_with: Callable[..., Any], size: int, progress: Progress)
     return np.concatenate(rows)
 
 
-def _dance(
+def _make_clips(
     show_with: Callable[..., Any], has_motion: bool, clips: Sequence[HeldOutClip], size: int, progress: Progress
 ) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], float]:
-    """Each dance with the motion module (where there is one) and frame by frame, and the seconds a frame."""
-    danced: list[np.ndarray] = []
+    """Each clip with the motion module (where there is one) and frame by frame, and the seconds a frame."""
+    moved: list[np.ndarray] = []
     alone: list[np.ndarray] = []
     seconds = 0.0
     with progress.stage("making clips", len(clips), "clip") as advance:
@@ -185,8 +186,8 @@ def _dance(
                 [draw_person(shown.keypoints, size) for shown in show_clip(clip, CLIP_FRAMES, CLIP_FPS, size)]
             )
             began = time.perf_counter()
-            danced.append(show_with(reference, maps, seed=number).frames)
+            moved.append(show_with(reference, maps, seed=number).frames)
             seconds += time.perf_counter() - began
-            alone.append(show_with(reference, maps, seed=number, use_motion=False).frames if has_motion else danced[-1])
+            alone.append(show_with(reference, maps, seed=number, use_motion=False).frames if has_motion else moved[-1])
             advance()
-    return tuple(danced), tuple(alone), seconds / max(1, len(clips) * CLIP_FRAMES)
+    return tuple(moved), tuple(alone), seconds / max(1, len(clips) * CLIP_FRAMES)

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from magicpose_cli.core.disk import amount_of_bytes
+
 PLAIN_LINE_EVERY = 5.0  # seconds between progress lines where no live line can be drawn
 _SAID_AFTER = 1.0  # a shorter stage ends without a closing line on a terminal
 _BAR_FROM_COLUMNS = 80
@@ -41,10 +43,7 @@ def printable(text: str) -> str:
 def amount(count: float, unit: str) -> str:
     """``288 frames``, ``1 step``, ``3.4 GB``."""
     if unit == "byte":
-        for name in ("B", "kB", "MB", "GB"):
-            if abs(count) < 1000 or name == "GB":
-                return f"{count:.0f} B" if name == "B" else f"{count:.1f} {name}"
-            count /= 1000
+        return amount_of_bytes(count)
     return f"{count:,.0f} {unit}" if count == 1 else f"{count:,.0f} {unit}s"
 
 

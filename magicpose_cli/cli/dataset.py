@@ -38,7 +38,7 @@ def dataset(
         float, typer.Option(metavar="SHARE", help="Share of the videos held out; one at least, where there are two.")
     ] = DEFAULTS.validation,
     shard_size: Annotated[
-        int, typer.Option(metavar="MB", help="About how large a shard is.")
+        float, typer.Option(metavar="MB", help="About how large a shard is.")
     ] = DEFAULTS.shard_megabytes,
     lenient: Annotated[
         bool, typer.Option("--lenient", help="Pass over videos that cannot be read, and end with exit code 3.")

@@ -41,3 +41,12 @@ def file_sha256(path: Path, advance: Advance | None = None) -> str:
             if advance:
                 advance(len(chunk))
     return digest.hexdigest()
+
+
+def amount_of_bytes(count: float) -> str:
+    """``999 B``, ``1.5 MB``, ``3.4 GB``: decimal units."""
+    for name in ("B", "kB", "MB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} B" if name == "B" else f"{count:.1f} {name}"
+        count /= 1000
+    return f"{count:.1f} GB"

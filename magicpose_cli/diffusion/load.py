@@ -36,7 +36,7 @@ _NETWORKS: dict[str, Any] = {
 }
 _OTHERS = ("tokenizer", "scheduler")
 PARTS = (*_NETWORKS, *_OTHERS)  # the folders of a model folder
-_SETTINGS = ("default_steps", "default_guidance", "native_size", "motion_shares_noise")
+SETTINGS = ("default_steps", "default_guidance", "native_size", "motion_shares_noise")
 _AGAIN = "download or convert the model again, or give another folder"
 
 
@@ -53,7 +53,7 @@ def load_pipeline(
     there = (*read_configs(folder), *_OTHERS)
     parts: dict[str, Any] = {name: load_part(folder, name, dtype) if name in there else None for name in PARTS}
     _check_fit(folder, parts)
-    pipeline = MagicPosePipeline(**parts, **{name: index[name] for name in _SETTINGS if name in index})
+    pipeline = MagicPosePipeline(**parts, **{name: index[name] for name in SETTINGS if name in index})
     pipeline.set_progress_bar_config(disable=True)
     try:
         return pipeline.to(device)

@@ -7,7 +7,7 @@ the 16 shows a person (for expressions: a face), the same region for all, so a c
 Chance is 1 in 16.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ class FigureScores(_Scores):
 
 @dataclass(frozen=True)
 class ClipScores(_Scores):
-    """Means over the held-out dances. Flicker in levels of 255 (``similarity.flicker``).
+    """Means over the held-out clips. Flicker in levels of 255 (``similarity.flicker``).
 
     ``flicker_frame_by_frame`` is the same model's without its motion module; it equals ``flicker`` where there is none.
     """
@@ -70,32 +70,42 @@ def score_figures(
         reference = show(pair.identity, pair.reference_pose, size)
         among_people, among_poses = _people([truth, *people]), _people([truth, *poses])
         rows.append(
-            (
-                is_nearest(picture, truth, people, among_people),
-                is_nearest(picture, truth, poses, among_poses),
-                is_nearest(picture, truth, faces, _faces([truth, *faces])),
-                psnr(picture, truth.image),
-                psnr(picture, truth.image, truth.person_mask),
-                ssim(picture, truth.image),
-                psnr(reference.image, truth.image),
-                is_nearest(bare, truth, people, among_people),
-                is_nearest(bare, truth, poses, among_poses),
-                psnr(bare, truth.image),
-            )
+            {
+                "identity_top1": is_nearest(picture, truth, people, among_people),
+                "pose_top1": is_nearest(picture, truth, poses, among_poses),
+                "expression_top1": is_nearest(picture, truth, faces, _faces([truth, *faces])),
+                "psnr": psnr(picture, truth.image),
+                "psnr_person": psnr(picture, truth.image, truth.person_mask),
+                "ssim": ssim(picture, truth.image),
+                "psnr_copied_reference": psnr(reference.image, truth.image),
+                "identity_top1_without_bank": is_nearest(bare, truth, people, among_people),
+                "pose_top1_without_bank": is_nearest(bare, truth, poses, among_poses),
+                "psnr_without_bank": psnr(bare, truth.image),
+            }
         )
-    return FigureScores(len(pairs), size, *(float(value) for value in np.mean(rows, axis=0)))
+    return FigureScores(len(pairs), size, **_means(rows))
 
 
 def score_clips(
     clips: Sequence[HeldOutClip], generated: Sequence[np.ndarray], frame_by_frame: Sequence[np.ndarray], fps: int
 ) -> ClipScores:
-    """Score dances, RGB uint8 (F, S, S, 3) each, made with the motion module and frame by frame."""
+    """Score clips, RGB uint8 (F, S, S, 3) each, made with the motion module and frame by frame."""
     rows = []
     for clip, frames, alone in zip(clips, generated, frame_by_frame, strict=True):
         truth = [shown.image for shown in show_clip(clip, len(frames), fps, frames.shape[1])]
         likeness = np.mean([psnr(frame, true) for frame, true in zip(frames, truth, strict=True)])
-        rows.append((likeness, flicker(frames, truth), flicker(alone, truth)))
-    return ClipScores(len(clips), *(float(value) for value in np.mean(rows, axis=0)))
+        rows.append(
+            {
+                "clip_psnr": likeness,
+                "flicker": flicker(frames, truth),
+                "flicker_frame_by_frame": flicker(alone, truth),
+            }
+        )
+    return ClipScores(len(clips), **_means(rows))
+
+
+def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
 def is_nearest(picture: np.ndarray, truth: Rendered, others: Sequence[Rendered], region: np.ndarray) -> bool:

@@ -1,4 +1,4 @@
-"""Held-out figures: (identity, pose) pairs and dances that training never sees, and the pairs' look-alikes.
+"""Held-out figures: (identity, pose) pairs and clips that training never sees, and the pairs' look-alikes.
 
 Training draws its seeds from ``FIRST_TRAINING_SEED`` up; everything here stays below it. In pictures all people face
 the viewer (``motion.FACING``): a reference shows its person's front, and an expression can be told only where a face is
@@ -13,6 +13,8 @@ from magicpose_cli.figures.render import Rendered, render
 from magicpose_cli.figures.scene import random_identity, with_scene
 
 FIRST_TRAINING_SEED = 1_000_000
+_CANDIDATES = 16  # true renders that retrieval is among
+_SHEET_PEOPLE = 8
 _FIRST_DEMO_SEED, _DEMO_SEEDS = 500_000, 400_000
 
 
@@ -38,23 +40,23 @@ class HeldOutClip:
 
     identity: int
     reference_pose: int
-    dance: int
+    motion: int
     kind: str = "dance"
 
 
-def held_out_pairs(count: int, candidates: int = 16) -> list[HeldOutPair]:
-    """The first ``count`` pairs, always the same; retrieval is among ``candidates`` true renders."""
+def held_out_pairs(count: int) -> list[HeldOutPair]:
+    """The first ``count`` pairs, always the same."""
     if not 1 <= count <= 5000:
         raise ValueError(f"count {count} is not between 1 and 5000")
-    stride = 2 * candidates
+    stride = 2 * _CANDIDATES
     return [
         HeldOutPair(
             identity=n,
             reference_pose=n * stride,
             target_pose=n * stride + 1,
-            other_identities=tuple((n + 1 + k) % 5000 for k in range(candidates - 1)),
-            other_poses=tuple(n * stride + 2 + k for k in range(candidates - 1)),
-            other_expressions=tuple(n * stride + 1 + candidates + k for k in range(candidates - 1)),
+            other_identities=tuple((n + 1 + k) % 5000 for k in range(_CANDIDATES - 1)),
+            other_poses=tuple(n * stride + 2 + k for k in range(_CANDIDATES - 1)),
+            other_expressions=tuple(n * stride + 1 + _CANDIDATES + k for k in range(_CANDIDATES - 1)),
         )
         for n in range(count)
     ]
@@ -66,25 +68,25 @@ def demo_seed(number: int) -> int:
 
 
 def held_out_clips(count: int) -> list[HeldOutClip]:
-    """The first ``count`` dances, always the same."""
+    """The first ``count`` clips, always the same, the kinds of motion in turn."""
     return [
-        HeldOutClip(6000 + n, reference_pose=200_000 + n, dance=300_000 + n, kind=MOTION_KINDS[n % len(MOTION_KINDS)])
+        HeldOutClip(6000 + n, reference_pose=200_000 + n, motion=300_000 + n, kind=MOTION_KINDS[n % len(MOTION_KINDS)])
         for n in range(count)
     ]
 
 
-def contact_sheet_clips(people: int = 8) -> list[list[HeldOutClip]]:
-    """For each of some people, one motion of each of four kinds: what a contact sheet shows."""
+def contact_sheet_clips() -> list[list[HeldOutClip]]:
+    """For each of eight people, one motion of each of four kinds: what a contact sheet shows."""
     return [
         [HeldOutClip(7000 + n, 210_000 + n, 310_000 + 10 * n + k, kind) for k, kind in enumerate(MOTION_KINDS[:4])]
-        for n in range(people)
+        for n in range(_SHEET_PEOPLE)
     ]
 
 
 def show_clip(clip: HeldOutClip, frames: int, fps: int, size: int) -> list[Rendered]:
-    """The true renders of a dance."""
+    """The true renders of a clip."""
     person = random_identity(clip.identity)
-    return [render(person, pose, size) for pose in make_motion(clip.dance, frames, fps, clip.kind)]
+    return [render(person, pose, size) for pose in make_motion(clip.motion, frames, fps, clip.kind)]
 
 
 def show(identity: int, pose: int, size: int, background: int | None = None, expression: int | None = None) -> Rendered:

@@ -13,7 +13,7 @@ import torch
 from magicpose_cli.core.errors import UsageError
 from magicpose_cli.diffusion.stock import AutoencoderKL
 from magicpose_cli.training.config import Recipe
-from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.data.batch import GroupBatch
 from magicpose_cli.training.data.open_data import holds_validation, open_data
 from magicpose_cli.training.data.plan import BatchPlan
 from magicpose_cli.training.modules import Modules
@@ -24,7 +24,7 @@ _ENCODED_AT_ONCE = 4
 
 def training_batches(
     recipe: Recipe, modules: Modules, first: int, share: tuple[int, int], *, latents: bool
-) -> Iterator[FigureBatch]:
+) -> Iterator[GroupBatch]:
     """The batches from number ``first`` on, without end. ``share`` is this process's number, and how many there are."""
     encode = encoder(modules) if latents else None
     plan = BatchPlan(_groups(recipe), recipe.seed, first, encode, share)
@@ -37,7 +37,7 @@ def training_batches(
     )
 
 
-def held_out_batches(recipe: Recipe, modules: Modules, share: tuple[int, int], *, latents: bool) -> list[FigureBatch]:
+def held_out_batches(recipe: Recipe, modules: Modules, share: tuple[int, int], *, latents: bool) -> list[GroupBatch]:
     """This process's share of the ``validate_batches`` batches, the same in every run of the recipe.
 
     Raises UsageError where the data holds nothing back.
@@ -51,9 +51,19 @@ def held_out_batches(recipe: Recipe, modules: Modules, share: tuple[int, int], *
     return list(islice(batches, recipe.validate_batches))[share[0] :: share[1]]
 
 
-def shown_batch(recipe: Recipe, modules: Modules, *, latents: bool) -> FigureBatch:
+def shown_batch(recipe: Recipe, modules: Modules, *, latents: bool) -> GroupBatch:
     """One batch of ``SHOWN`` groups for pictures, held out where the data holds anything back."""
     return next(_held_out(recipe, modules, SHOWN, latents=latents))
+
+
+def shown_clip(recipe: Recipe, fps: int) -> GroupBatch:
+    """One group in pixels, whose targets are ``video_frames`` frames at ``fps``; held out where anything is.
+
+    Raises UsageError where the data holds no stretch that is long enough.
+    """
+    data = replace(recipe.data, workers=0, targets_per_reference=recipe.video_frames, clip_fps=fps)
+    split = "validation" if holds_validation(data) else "train"
+    return next(open_data(data, BatchPlan(1, recipe.seed), split=split))
 
 
 def encoder(modules: Modules) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -68,7 +78,7 @@ def _groups(recipe: Recipe) -> int:
     return recipe.batch // recipe.data.targets_per_reference
 
 
-def _held_out(recipe: Recipe, modules: Modules, groups: int, *, latents: bool) -> Iterator[FigureBatch]:
+def _held_out(recipe: Recipe, modules: Modules, groups: int, *, latents: bool) -> Iterator[GroupBatch]:
     encode = encoder(modules) if latents else None
     split = "validation" if holds_validation(recipe.data) else "train"
     return open_data(replace(recipe.data, workers=0), BatchPlan(groups, recipe.seed, encode=encode), split=split)

@@ -50,9 +50,8 @@ class NoiseOptions:
     timestep_power: float = _number(1.0, 0.01)  # t = 1000 · u ** power: below 1 leans to high noise
     drop: float = _number(0.0, 0, 1)  # share of steps without bank and pose, to train an open unconditional branch
     drop_appearance: float = _number(0.0, 0, 1)  # share of steps without bank alone
-    shared: bool = (
-        False  # one noise for all targets of a group: a clip begins as it does where frames share their noise
-    )
+    # One noise for all targets of a group: a clip begins as it does where frames share their noise.
+    shared: bool = False
     person_weight: float = _number(0.0, 0)  # extra weight of the loss where the person is
     face_weight: float = _number(0.0, 0)  # and where the face is
 
@@ -92,10 +91,10 @@ class Recipe:
     optimizer: OptimizerOptions = field(default_factory=OptimizerOptions)
     noise: NoiseOptions = field(default_factory=NoiseOptions)
     memory: MemoryOptions = field(default_factory=MemoryOptions)
-    weights: dict[str, str] = field(
-        default_factory=dict
-    )  # parts from elsewhere than ``start``: a folder or a checkpoint
-    new: dict[str, dict[str, Any]] = field(default_factory=dict)  # diffusers configs of modules made anew
+    # Parts from elsewhere than ``start``: a folder or a checkpoint.
+    weights: dict[str, str] = field(default_factory=dict)
+    # Diffusers' configs of modules made anew, and [new.pipeline]: the exported pipeline's settings.
+    new: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.precision not in ("float32", "bfloat16"):
@@ -132,6 +131,7 @@ def read_recipe(path: Path) -> Recipe:
     new = table.pop("new", {})
     if not isinstance(new, dict) or not all(isinstance(config, dict) for config in new.values()):
         raise UsageError(f"{path}: 'new' holds sections such as [new.unet]")
+    _refuse_idle_data(path, sections.get("data", {}))
     for name in ("shards", "validation_shards"):
         if sections.get("data", {}).get(name):
             sections["data"][name] = _beside(path, sections["data"][name])
@@ -146,6 +146,19 @@ def read_recipe(path: Path) -> Recipe:
     entries = _checked(path, "", table, Recipe)
     options = {name: cls(**sections[name]) for name, cls in _SECTIONS.items() if name in sections}
     return Recipe(path=path, weights=weights, new=new, **entries, **options)
+
+
+def _refuse_idle_data(path: Path, data: dict[str, Any]) -> None:
+    """What means nothing beside this kind of ``shards``."""
+    shards = data.get("shards", "")
+    idle = {"motions", "window"} if shards else set()
+    if shards and not is_stream(shards):
+        idle.add("reuse")
+    if not is_stream(shards):
+        idle.add("validation_shards")
+    for name in sorted(idle & data.keys()):
+        kind = "figures" if not shards else "a stream of shards" if is_stream(shards) else "a folder of shards"
+        raise UsageError(f"{path}: [data] {name} does nothing for {kind}", "leave it out")
 
 
 def is_stream(shards: str) -> bool:
@@ -167,7 +180,7 @@ def _checked(path: Path, where: str, table: Any, options: type) -> dict[str, Any
     for name, value in table.items():
         if name not in known:
             raise UsageError(f"{path}: {where or 'the recipe '}has no entry '{name}'", f"it takes {', '.join(known)}")
-        kind = known[name].type
+        kind = known[name].type  # the type itself: this file does without postponed annotations
         if kind is float and type(value) is int:
             value = float(value)
         if kind not in (int, float, str, bool):

@@ -19,24 +19,32 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from magicpose_cli.core.errors import InputError, IntegrityError, OutputError
+from magicpose_cli.core.errors import IntegrityError, UsageError
 from magicpose_cli.core.progress import SILENT, Progress
-from magicpose_cli.training.batches import held_out_batches, shown_batch, training_batches
+from magicpose_cli.training.batches import held_out_batches, shown_batch, shown_clip, training_batches
 from magicpose_cli.training.config import Recipe, read_recipe
-from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.data.batch import GroupBatch
 from magicpose_cli.training.log import Board, LogRow, append_row, shorten_log
-from magicpose_cli.training.memory import MemoryEstimate, estimate_memory, warn_of_a_small_gpu
+from magicpose_cli.training.memory import MemoryEstimate, estimate_memory, tell_what_takes_less, warn_of_a_small_gpu
 from magicpose_cli.training.modules import save_modules
 from magicpose_cli.training.optimizer import learning_rate
-from magicpose_cli.training.run import STATE_FILE, Run, averaged, restore_run, save_run
-from magicpose_cli.training.samples import write_grid, write_sample_video
+from magicpose_cli.training.run import (
+    MODEL_FOLDER,
+    STATE_FILE,
+    Run,
+    averaged,
+    check_run_folder,
+    in_one_piece,
+    restore_run,
+    save_run,
+)
+from magicpose_cli.training.samples import SAMPLE_FPS, write_grid, write_sample_video
 from magicpose_cli.training.stages.registry import stage_of
 from magicpose_cli.training.stages.stage import Stage
 from magicpose_cli.training.start import make_team, start_run
 from magicpose_cli.training.validation import validate
 
 LOG_STEPS = 20
-MODEL_FOLDER = "model"
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,14 @@ class TrainingResult:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What pictures are made of, the same throughout a run. ``clip`` None: no sample video."""
+
+    batch: GroupBatch
+    clip: GroupBatch | None
+
+
 def plan_recipe(path: Path) -> tuple[Recipe, MemoryEstimate]:
     """What the recipe says, and the memory that it takes; nothing is loaded. Raises as ``run_recipe`` does."""
     recipe = read_recipe(path)
@@ -73,13 +89,7 @@ def run_recipe(
     """
     recipe, estimate = plan_recipe(path)
     stage = stage_of(recipe.stage)
-    kept = (folder / STATE_FILE).exists()
-    if kept and not resume:
-        raise OutputError(f"{folder} already holds a run", "add --resume to go on with it, or choose another --out")
-    if resume and not kept:
-        raise InputError(f"{folder} holds no run to resume", "leave out --resume to start one")
-    if not kept and folder.exists() and any(folder.iterdir()):
-        raise OutputError(f"{folder} holds other files", "choose another --out")
+    check_run_folder(folder, resume=resume)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     team = make_team(recipe, device)
@@ -90,13 +100,14 @@ def run_recipe(
     warn_of_a_small_gpu(estimate, place, progress)
     torch.manual_seed(recipe.seed)
     run = start_run(recipe, stage, team, place)
-    if resume:
+    if (folder / STATE_FILE).exists():  # not so where the run was killed before it kept anything: it starts again
         restore_run(run, folder)
     team.wait_for_everyone()  # all have looked at the folder: now the first may write
     if team.is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
         shorten_log(folder, run.told)
-    _train(recipe, stage, run, folder, progress)
+    with tell_what_takes_less():
+        _train(recipe, stage, run, folder, progress)
     return TrainingResult(folder, folder / MODEL_FOLDER, run.step, run.loss, run.best, run.best_step, run.seconds)
 
 
@@ -104,7 +115,7 @@ def _train(recipe: Recipe, stage: Stage, run: Run, folder: Path, progress: Progr
     first, latents = run.team.is_main_process, stage.sees_latents
     batches = training_batches(recipe, run.modules, run.step * recipe.accumulation, run.share, latents=latents)
     held_out = held_out_batches(recipe, run.modules, run.share, latents=latents) if recipe.validate_steps else []
-    shown = shown_batch(recipe, run.modules, latents=latents)
+    shown = _shown(recipe, run, progress, latents=latents)
     board = Board(folder, run.told, progress) if first else None
     saved = time.monotonic()
     with progress.stage(f"training {stage.name}", recipe.steps, "step", done=run.step) as advance:
@@ -122,7 +133,7 @@ def _train(recipe: Recipe, stage: Stage, run: Run, folder: Path, progress: Progr
                         export(recipe, stage, run, shown, folder)
                     saved = time.monotonic()
         finally:
-            # Also on Ctrl-C; in the middle of an update the state kept before stays.
+            # Also on Ctrl-C; after an error in the middle of an update the state kept before stays.
             if first and run.whole:
                 save_run(run, folder)
             if board is not None:
@@ -132,7 +143,17 @@ def _train(recipe: Recipe, stage: Stage, run: Run, folder: Path, progress: Progr
     run.team.wait_for_everyone()
 
 
-def _step(recipe: Recipe, stage: Stage, run: Run, batches: Iterator[FigureBatch]) -> None:
+def _shown(recipe: Recipe, run: Run, progress: Progress, *, latents: bool) -> Shown:
+    batch, clip = shown_batch(recipe, run.modules, latents=latents), None
+    if recipe.video_frames and run.modules.complete:
+        try:
+            clip = shown_clip(recipe, SAMPLE_FPS)
+        except UsageError as error:
+            progress.note(f"no sample video: {error.message}")
+    return Shown(batch, clip)
+
+
+def _step(recipe: Recipe, stage: Stage, run: Run, batches: Iterator[GroupBatch]) -> None:
     """One update of the weights, from ``accumulation`` batches in each process."""
     index, processes = run.share
     for group in run.optimizer.param_groups:
@@ -140,8 +161,9 @@ def _step(recipe: Recipe, stage: Stage, run: Run, batches: Iterator[FigureBatch]
     total = torch.zeros((), device=run.parameters[0].device)
     for number in range(run.step * recipe.accumulation, (run.step + 1) * recipe.accumulation):
         rng = torch.Generator().manual_seed((recipe.seed * 1_000_003 + number) * processes + index)
+        batch = next(batches)  # may encode pictures: not in rounded numbers
         with run.team.autocast():
-            loss = stage.loss(run.modules, next(batches), recipe, rng) / recipe.accumulation
+            loss = stage.loss(run.modules, batch, recipe, rng) / recipe.accumulation
         run.team.backward(loss)
         total += loss.detach()
     value = share_gradients(run.parameters, total, run.team)
@@ -151,16 +173,15 @@ def _step(recipe: Recipe, stage: Stage, run: Run, batches: Iterator[FigureBatch]
             f"the loss or its gradient is not a number at step {run.step}",
             "resume with a smaller learning_rate in the recipe",
         )
-    run.whole = False
-    run.optimizer.step()
-    run.optimizer.zero_grad(set_to_none=True)
-    if run.average is not None:
-        place = run.average.shadow_params[0].device
-        run.average.step([parameter.to(place) for parameter in run.parameters])
-    run.step += 1
-    run.losses.append(value)
-    run.gradient_norm = norm
-    run.whole = True
+    with in_one_piece(run):
+        run.optimizer.step()
+        run.optimizer.zero_grad(set_to_none=True)
+        if run.average is not None:
+            place = run.average.shadow_params[0].device
+            run.average.step([parameter.to(place) for parameter in run.parameters])
+        run.step += 1
+        run.losses.append(value)
+        run.gradient_norm = norm
 
 
 def share_gradients(parameters: list[torch.nn.Parameter], loss: torch.Tensor, team: Accelerator) -> float:
@@ -184,8 +205,8 @@ def _tell(
     recipe: Recipe,
     stage: Stage,
     run: Run,
-    held_out: list[FigureBatch],
-    shown: FigureBatch,
+    held_out: list[GroupBatch],
+    shown: Shown,
     folder: Path,
     board: Board | None,
 ) -> None:
@@ -202,9 +223,9 @@ def _tell(
             run.best, run.best_step = validation, run.step
     if board is not None and (last or run.step % recipe.picture_steps == 0):
         with averaged(run):
-            board.picture(run.step, write_grid(folder, run.step, stage.picture(run.modules, shown)))
-            if recipe.video_frames and run.modules.complete:
-                write_sample_video(folder, run.step, run.modules, recipe)
+            board.picture(run.step, write_grid(folder, run.step, stage.picture(run.modules, shown.batch)))
+            if shown.clip is not None:
+                write_sample_video(folder, run.step, run.modules, recipe, shown.clip)
     loss = run.loss
     logs = last or validates or run.step % LOG_STEPS == 0
     if logs:
@@ -214,14 +235,13 @@ def _tell(
         if board is not None:
             append_row(folder, row)
             board.row(row)
-    run.whole = False
-    run.loss, run.losses, run.told = loss, [] if logs else run.losses, run.step
-    run.whole = True
+    with in_one_piece(run):
+        run.loss, run.losses, run.told = loss, [] if logs else run.losses, run.step
 
 
-def export(recipe: Recipe, stage: Stage, run: Run, shown: FigureBatch, folder: Path) -> None:
+def export(recipe: Recipe, stage: Stage, run: Run, shown: Shown, folder: Path) -> None:
     """Write ``folder/model`` with the averaged weights."""
     with averaged(run):
         if stage.finish:
-            stage.finish(run.modules, shown)
+            stage.finish(run.modules, shown.batch)
         save_modules(run.modules, folder / MODEL_FOLDER, recipe.new.get("pipeline", {}), torch.float16)

@@ -8,27 +8,34 @@ of the kind that never holds its whole matrix.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 
+from magicpose_cli.core.disk import amount_of_bytes
+from magicpose_cli.core.errors import MemoryLimitError
 from magicpose_cli.core.progress import Progress
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.modules import Modules
 from magicpose_cli.training.stages.stage import Stage
-from magicpose_cli.training.start import choose_trained, held_dtype, prepare_modules
+from magicpose_cli.training.start import choose_trained, held_dtype, prepare_modules, refuse_idle_noise
 
 _KEPT, _KEPT_WITH_MOTION, _KEPT_CHECKPOINTED = 45, 75, 10
 _ACTIVATION_BYTES = {"float32": 4, "bfloat16": 3}  # norms keep float32
 _MOMENT_BYTES = {"adamw": 8, "adamw-8bit": 2}
 _LIBRARIES = 1_000_000_000  # what torch takes for itself, and what lies unused between tensors
+_SMALLER = (
+    "a smaller batch with more accumulation, gradient_checkpointing, average_on_cpu and "
+    'optimizer kind "adamw-8bit" take less'
+)
 
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """Bytes on the device by part; ``average_on_cpu`` lies in the machine's own memory instead."""
+    """Bytes on the device by part; ``average_on_cpu`` and ``window`` lie in the machine's own memory instead."""
 
     weights: int  # that train, float32
     gradients: int
@@ -39,6 +46,7 @@ class MemoryEstimate:
     activations: int
     libraries: int
     average_on_cpu: int
+    window: int  # figures kept for reuse
 
     @property
     def total(self) -> int:
@@ -46,22 +54,26 @@ class MemoryEstimate:
 
     def parts(self) -> list[tuple[str, int]]:
         """Name and bytes of what lies on the device."""
-        names = [each.name for each in fields(self) if each.name != "average_on_cpu"]
+        names = [each.name for each in fields(self) if each.name not in ("average_on_cpu", "window")]
         return [(name.replace("_", " "), getattr(self, name)) for name in names]
 
     def sentences(self) -> list[str]:
         """The total, and a line for each part, for people."""
-        lines = [f"about {_gigabytes(self.total)} of memory on the device"]
-        lines += [f"  {_gigabytes(count):>8}  {name}" for name, count in self.parts() if count]
+        lines = [f"about {amount_of_bytes(self.total)} of memory on the device"]
+        lines += [f"  {amount_of_bytes(count):>8}  {name}" for name, count in self.parts() if count]
         if self.average_on_cpu:
-            lines.append(f"and {_gigabytes(self.average_on_cpu)} of the machine's own for the averaged weights")
+            lines.append(f"and {amount_of_bytes(self.average_on_cpu)} of the machine's own for the averaged weights")
+        if self.window:
+            lines.append(f"and {amount_of_bytes(self.window)} of the machine's own for figures that are used again")
         return lines
 
 
 def estimate_memory(recipe: Recipe, stage: Stage) -> MemoryEstimate:
     """What one process of the stage takes. Raises as ``start_run`` does, but for damaged weights."""
     modules = prepare_modules(recipe, stage, empty=True)
-    trained = sum(parameter.numel() for parameter in choose_trained(recipe, stage, modules).values())
+    chosen = choose_trained(recipe, stage, modules)
+    refuse_idle_noise(recipe, stage, chosen)
+    trained = sum(parameter.numel() for parameter in chosen.values())
     frozen = sum(
         parameter.numel() * held_dtype(recipe, modules, name).itemsize
         for name, network in modules.networks()
@@ -80,6 +92,7 @@ def estimate_memory(recipe: Recipe, stage: Stage) -> MemoryEstimate:
         activations=_activations(recipe, stage, modules),
         libraries=_LIBRARIES,
         average_on_cpu=average if on_cpu else 0,
+        window=0 if recipe.data.shards else _window(recipe),
     )
 
 
@@ -88,10 +101,17 @@ def warn_of_a_small_gpu(estimate: MemoryEstimate, device: torch.device, progress
     if device.type == "cuda":
         there = torch.cuda.get_device_properties(device).total_memory
         if there < estimate.total:
-            progress.note(
-                f"the GPU has {_gigabytes(there)}: this may run out of memory; a smaller batch with more accumulation, "
-                'gradient_checkpointing, average_on_cpu and optimizer kind "adamw-8bit" take less'
-            )
+            progress.note(f"the GPU has {amount_of_bytes(there)}: this may run out of memory; {_SMALLER}")
+
+
+@contextmanager
+def tell_what_takes_less() -> Iterator[None]:
+    """Running out of memory as MemoryLimitError, with what the recipe can do about it."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        said = str(error).splitlines() or ["an allocation failed"]
+        raise MemoryLimitError(f"out of memory: {said[0]}", _SMALLER) from error
 
 
 def _activations(recipe: Recipe, stage: Stage, modules: Modules) -> int:
@@ -118,6 +138,12 @@ def _activations(recipe: Recipe, stage: Stage, modules: Modules) -> int:
     return int(kept * _ACTIVATION_BYTES[recipe.precision])
 
 
+def _window(recipe: Recipe) -> int:
+    """Of all pictures with their pose maps, three bytes a pixel each; latents take less."""
+    pictures = recipe.data.window * (1 + recipe.data.targets_per_reference)
+    return 6 * pictures * recipe.data.size**2
+
+
 def _layers(config: Any, rows: int, side: int) -> Iterable[float]:
     """The number of values in each layer's output, down and (where there is one) up again."""
     for level, width in enumerate(config.block_out_channels):
@@ -125,7 +151,3 @@ def _layers(config: Any, rows: int, side: int) -> Iterable[float]:
         yield from [size] * config.layers_per_block
         if "up_block_types" in config:
             yield from [size] * (config.layers_per_block + 1)
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.0f} MB"

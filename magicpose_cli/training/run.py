@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -20,12 +23,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from magicpose_cli.core.disk import is_disk_full
-from magicpose_cli.core.errors import DiskFullError, IntegrityError, OutputError, UsageError
+from magicpose_cli.core.errors import DiskFullError, InputError, IntegrityError, OutputError, UsageError
 from magicpose_cli.diffusion.stock import EMAModel
+from magicpose_cli.training.log import BOARD_FOLDER, LOG_FILE
 from magicpose_cli.training.modules import Modules
+from magicpose_cli.training.samples import PICTURE_FOLDER, VIDEO_FOLDER
 from magicpose_cli.video.output import whole_output
 
-STATE_FILE = "state.safetensors"
+STATE_FILE, MODEL_FOLDER = "state.safetensors", "model"
+_OURS = {STATE_FILE, MODEL_FOLDER, LOG_FILE, BOARD_FOLDER, PICTURE_FOLDER, VIDEO_FOLDER}
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @dataclass
@@ -81,9 +88,48 @@ def averaged(run: Run) -> Iterator[None]:
             yield
     finally:
         if run.average is not None:
-            run.average.restore(run.parameters)
+            with in_one_piece(run):
+                run.average.restore(run.parameters)
         for network in trained:
             network.train()
+
+
+@contextmanager
+def in_one_piece(run: Run) -> Iterator[None]:
+    """For changes of which a half would be wrong: Ctrl-C waits for their end, an error leaves ``whole`` False.
+
+    Signals reach Python in the main thread alone; elsewhere there is nothing to hold back.
+    """
+    waiting: list[tuple[int, FrameType | None]] = []
+    held = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+        held = {number: signal.signal(number, lambda *told: waiting.append(told)) for number in numbers}
+    run.whole = False
+    try:
+        yield
+        run.whole = True
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+    for number, frame in waiting:
+        if callable(handler := held[number]):
+            handler(number, frame)
+        elif handler is not signal.SIG_IGN:
+            signal.raise_signal(number)
+
+
+def check_run_folder(folder: Path, *, resume: bool) -> None:
+    """Raises OutputError where ``folder`` holds a run or other files, InputError where there is none to resume."""
+    there = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")} if folder.is_dir() else set()
+    # A run that was killed before it kept a state left its log alone.
+    begun = STATE_FILE in there or (there <= _OURS and bool(there & {LOG_FILE, BOARD_FOLDER}))
+    if there and not begun:
+        raise OutputError(f"{folder} holds other files", "choose another --out")
+    if begun and not resume:
+        raise OutputError(f"{folder} already holds a run", "add --resume to go on with it, or choose another --out")
+    if resume and not begun:
+        raise InputError(f"{folder} holds no run to resume", "leave out --resume to start one")
 
 
 def save_run(run: Run, folder: Path) -> None:
@@ -99,7 +145,7 @@ def save_run(run: Run, folder: Path) -> None:
             kept = value.clone() if isinstance(value, torch.Tensor) and name.startswith("qmap") else value
             tensors[f"optimizer.{i}.{name}"] = torch.as_tensor(kept)
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    with whole_output(folder / STATE_FILE, overwrite=True) as temporary, told_plainly(folder):
+    with whole_output(folder / STATE_FILE, overwrite=True) as temporary, _kept_plainly(folder):
         save_file(contiguous, temporary, {"run": json.dumps(header)})
 
 
@@ -116,7 +162,7 @@ def restore_run(run: Run, folder: Path) -> None:
         if header.get(name) != mine:
             raise UsageError(
                 f"{path} belongs to another run: its {name} differs from the recipe's",
-                "resume with the recipe and the number of processes that the run began with, or take another --out",
+                "resume with the networks, optimizer and number of processes that it began with, or take another --out",
             )
     moments: dict[int, dict[str, torch.Tensor | int]] = {}
     with torch.no_grad():
@@ -137,7 +183,9 @@ def restore_run(run: Run, folder: Path) -> None:
 
 
 def _identity(run: Run) -> dict[str, Any]:
-    """What must be the same for a resumed run to be the same run. Steps and learning rate may change."""
+    """What the state itself hangs on. The rest of a recipe (steps, learning rate, data, weights of the loss) may change
+    at a resume: then the run goes on differently from there.
+    """
     return {
         "stage": run.stage,
         "processes": run.team.num_processes,
@@ -148,7 +196,7 @@ def _identity(run: Run) -> dict[str, Any]:
 
 
 @contextmanager
-def told_plainly(folder: Path) -> Iterator[None]:
+def _kept_plainly(folder: Path) -> Iterator[None]:
     """What the disk or safetensors say, in words of ours."""
     try:
         yield

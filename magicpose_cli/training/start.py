@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from magicpose_cli.diffusion.checkpoints.animatediff import motion_component
 from magicpose_cli.diffusion.checkpoints.components import check, fill
 from magicpose_cli.diffusion.checkpoints.controlnet_ldm import controlnet_component
 from magicpose_cli.diffusion.gradient_checkpointing import enable_checkpointing
-from magicpose_cli.diffusion.load import PARTS
+from magicpose_cli.diffusion.load import PARTS, SETTINGS
 from magicpose_cli.diffusion.stock import ControlNetModel, EMAModel
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.modules import Modules, empty_into, empty_modules, load_into, load_modules
@@ -37,6 +38,7 @@ def start_run(recipe: Recipe, stage: Stage, team: Accelerator, device: torch.dev
     """Everything on ``device``, as the recipe says. Raises UsageError, InputError, IntegrityError, DeviceError."""
     modules = prepare_modules(recipe, stage)
     trained = choose_trained(recipe, stage, modules)
+    refuse_idle_noise(recipe, stage, trained)
     for name, network in modules.networks():
         network.to(device)
         if held_dtype(recipe, modules, name) == torch.bfloat16:
@@ -57,6 +59,12 @@ def start_run(recipe: Recipe, stage: Stage, team: Accelerator, device: torch.dev
 
 def prepare_modules(recipe: Recipe, stage: Stage, *, empty: bool = False) -> Modules:
     """The networks that the stage works with; ``empty`` ones lie on the meta device: sizes, no weights."""
+    for name in recipe.new:
+        if name not in (*PARTS, "pipeline"):
+            raise UsageError(f"{recipe.path}: there is no [new.{name}]", f"it may be {', '.join(PARTS)} or pipeline")
+    for name in recipe.new.get("pipeline", {}):
+        if name not in SETTINGS:
+            raise UsageError(f"{recipe.path}: [new.pipeline] has no entry '{name}'", f"it takes {', '.join(SETTINGS)}")
     modules = Modules()
     if recipe.start:
         modules = (empty_modules if empty else load_modules)(Path(recipe.start))
@@ -88,9 +96,20 @@ def choose_trained(recipe: Recipe, stage: Stage, modules: Modules) -> dict[str, 
             parameter.requires_grad_(trains)
             if trains:
                 trained[f"{name}.{path}"] = parameter
-    if not trained:
-        raise UsageError(f"{recipe.path}: 'trains' names none of the stage's modules: {', '.join(chosen)}")
+    for choice in chosen:
+        if not any(f"{name}.".startswith(f"{choice}.") for name in trained):
+            there = ", ".join(name for name, _ in modules.networks())
+            raise UsageError(f"{recipe.path}: 'trains' names {choice}, which is no part here", f"there are {there}")
     return trained
+
+
+def refuse_idle_noise(recipe: Recipe, stage: Stage, trained: Iterable[str]) -> None:
+    """UsageError where steps without conditions would leave nothing that can learn."""
+    networks = {name.split(".")[0] for name in trained}
+    if stage.sees_latents and recipe.noise.drop and "unet" not in networks:
+        raise UsageError(f"{recipe.path}: [noise] drop is for a UNet that trains", "set it to 0, or train the UNet")
+    if recipe.noise.drop_appearance and networks <= {"appearance_unet"}:
+        raise UsageError(f"{recipe.path}: [noise] drop_appearance leaves nothing that trains", "set it to 0")
 
 
 def held_dtype(recipe: Recipe, modules: Modules, name: str) -> torch.dtype:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from magicpose_cli.training.config import Recipe
-from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.data.batch import GroupBatch
 from magicpose_cli.training.run import Run
 from magicpose_cli.training.stages.stage import Stage
 
 
-def validate(stage: Stage, run: Run, recipe: Recipe, batches: list[FigureBatch]) -> float:
+def validate(stage: Stage, run: Run, recipe: Recipe, batches: list[GroupBatch]) -> float:
     """The mean loss over ``validate_batches`` batches, of which ``batches`` are this process's; call it in all.
 
     Meant for within ``averaged``: evaluation mode, no gradients.

@@ -170,7 +170,7 @@ APPEARANCE = 'stage = "appearance"\nstart = "base/model"\nsteps = 3\nbatch = 4\n
 POSE = (
     'stage = "pose"\nstart = "appearance/model"\nsteps = 3\nbatch = 4\n'
     + DATA
-    + "[noise]\ndrop = 0.3\nperson_weight = 1.0\n"
+    + "[noise]\nperson_weight = 1.0\n"
     + "[new.pose_controlnet]\nconditioning_embedding_out_channels = [4, 4, 8, 8]\n"
     + "[new.pipeline]\ndefault_steps = 2\ndefault_guidance = 1.5\nnative_size = 32\n"
 )

@@ -24,6 +24,7 @@ from magicpose_cli.training.data.segment import open_segment
 from magicpose_cli.training.data.table import read_table
 from magicpose_cli.training.data.tar_files import tar_samples
 from magicpose_cli.training.data.usable import FEW_POINTS, NO_HEAD, NO_PERSON, SMALL, why_unusable
+from magicpose_cli.training.data.videos import find_sources, identity
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.read import open_clip
 
@@ -215,3 +216,14 @@ def test_the_original_layout_without_maps_is_told(original: Path, request_for, t
 def test_a_folder_of_videos_is_read(filmed, request_for, tmp_path: Path):
     made = make_dataset(request_for(tmp_path / "set", videos=(filmed.files[0].parent,)), detector=filmed.detector())
     assert made.table.summary["videos"] == 3
+
+
+def test_folders_of_frames_are_told_apart_by_their_pixels(tmp_path: Path):
+    """Bitmaps of one size and name are as large in bytes, too."""
+    seen = set()
+    for level in (10, 200, 200):
+        folder = tmp_path / f"{level}-{len(seen)}"
+        folder.mkdir()
+        cv2.imwrite(str(folder / "0.bmp"), np.full((8, 8, 3), level, np.uint8))
+        seen.add(identity(find_sources((folder,))[0]))
+    assert len(seen) == 2

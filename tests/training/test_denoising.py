@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from magicpose_cli.training.config import DataOptions, NoiseOptions, Recipe
-from magicpose_cli.training.data.figures import FigureBatch, FigureGroups
+from magicpose_cli.training.data.batch import GroupBatch
+from magicpose_cli.training.data.figures import FigureGroups
 from magicpose_cli.training.data.plan import BatchPlan
 from magicpose_cli.training.modules import load_modules
 from magicpose_cli.training.stages.denoising import denoising_loss, loss_weight
@@ -17,7 +18,7 @@ def recipe(**noise: float) -> Recipe:
     return Recipe(Path("r.toml"), "base", noise=NoiseOptions(**noise))
 
 
-def batch_of(targets: int, latents: torch.Tensor | None = None) -> FigureBatch:
+def batch_of(targets: int, latents: torch.Tensor | None = None) -> GroupBatch:
     batch = FigureGroups(DataOptions(size=64, targets_per_reference=targets), BatchPlan(2, 0)).batch(0)
     return batch if latents is None else replace(batch, images=latents)
 
@@ -38,7 +39,7 @@ def base(stages: Path):
     return load_modules(stages / "base" / "model")
 
 
-def loss_of(modules, batch: FigureBatch, **noise: float) -> float:
+def loss_of(modules, batch: GroupBatch, **noise: float) -> float:
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
         return denoising_loss(modules, batch, recipe(**noise), rng, appearance=False, pose=False).item()

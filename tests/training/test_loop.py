@@ -2,22 +2,28 @@
 
 import csv
 import errno
+import os
 import shutil
+import signal
+import sys
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import SafetensorError
 
 from magicpose_cli.core.errors import DiskFullError, InputError, IntegrityError, OutputError, UsageError
 from magicpose_cli.diffusion.load import load_pipeline
-from magicpose_cli.training.run import told_plainly
+from magicpose_cli.training.config import read_recipe
+from magicpose_cli.training.data.figures import render_group
+from magicpose_cli.training.run import _kept_plainly, in_one_piece
+from magicpose_cli.training.stages.registry import stage_of
+from magicpose_cli.training.start import make_team, start_run
 
 
 def test_what_the_last_stage_exports_is_a_pipeline_that_makes_frames(stages: Path):
-    import numpy as np
-
     pipeline = load_pipeline(stages / "pose" / "model")
     assert (pipeline.config.default_steps, pipeline.config.native_size) == (2, 32)
     picture = np.full((32, 32, 3), 128, np.uint8)
@@ -38,9 +44,7 @@ def test_the_motion_stage_trains_the_temporal_layers_alone(tiny, stages: Path):
     assert all(temporal[key].any() for key in temporal if "proj_out" in key)
 
 
-def test_a_clip_is_one_dance_of_one_person():
-    from magicpose_cli.training.data.figures import render_group
-
+def test_a_clip_is_one_motion_of_one_person():
     images, _, _ = render_group(1_000_007, 5, 32, clip_fps=24)
     images = images.astype(float)
     steps = [abs(b - a).mean() for a, b in pairwise(images[1:])]
@@ -48,8 +52,26 @@ def test_a_clip_is_one_dance_of_one_person():
 
 
 def test_the_vae_stage_measures_the_scale_of_its_latents(stages: Path):
+    """Latents of other people have about unit spread."""
     vae = load_pipeline(stages / "pose" / "model").vae
-    assert vae.config.scaling_factor != 0.18215
+    images = np.concatenate([render_group(seed, 2, 32)[0] for seed in range(40)])
+    with torch.no_grad():
+        latents = vae.encode(torch.from_numpy(images).movedim(-1, 1) / 127.5 - 1).latent_dist.mode()
+    assert (latents * vae.config.scaling_factor).std().item() == pytest.approx(1, abs=0.25)
+    shares = latents.std((0, 2, 3)) / torch.tensor(vae.config.latents_std)
+    assert shares.min() > 0.6 and shares.max() < 1.6
+
+
+def test_a_decoder_may_train_beside_a_unet_and_an_encoder_may_not(tiny, tiny_model: Path, tmp_path: Path):
+    """The UNet knows the encoder's latents and their scale."""
+    recipe = f'stage = "vae"\nstart = "{tiny_model}"\nsteps = 2\nbatch = 2\n' + tiny.DATA
+    tiny.train(tmp_path, "decoder", 'trains = ["vae.decoder"]\n' + recipe)
+    before, after = load_pipeline(tiny_model).vae, load_pipeline(tmp_path / "decoder" / "model").vae
+    for name in ("scaling_factor", "latents_std"):
+        assert after.config.get(name) == before.config.get(name)
+    assert not torch.equal(before.decoder.conv_in.weight, after.decoder.conv_in.weight)
+    with pytest.raises(UsageError, match="knows the latents of this encoder"):
+        tiny.train(tmp_path, "both", recipe)
 
 
 def test_a_frozen_module_stays_as_it_was(stages: Path):
@@ -144,9 +166,24 @@ def test_a_folder_of_other_files_is_not_taken_for_a_run(tiny, stages: Path, tmp_
 )
 def test_a_state_that_cannot_be_kept_is_told(error: Exception, told: type, tmp_path: Path):
     """safetensors wraps the system's error; the number in its text is all there is."""
-    with pytest.raises(OutputError) as caught, told_plainly(tmp_path):
+    with pytest.raises(OutputError) as caught, _kept_plainly(tmp_path):
         raise error
     assert type(caught.value) is told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_waits_for_the_end_of_an_update(tiny, stages: Path, tmp_path: Path):
+    (stages / "again.toml").write_text(tiny.BASE, encoding="utf-8")
+    recipe = read_recipe(stages / "again.toml")
+    run = start_run(recipe, stage_of(recipe.stage), make_team(recipe, "cpu"), torch.device("cpu"))
+    done = []
+    with pytest.raises(KeyboardInterrupt), in_one_piece(run):
+        os.kill(os.getpid(), signal.SIGINT)
+        done.append(run.whole)
+    assert done == [False] and run.whole
+    with pytest.raises(ZeroDivisionError), in_one_piece(run):
+        1 / 0  # noqa: B018
+    assert not run.whole
 
 
 def test_the_published_staging_runs_on_a_model_that_predicts_noise(tiny, tiny_model: Path, tmp_path: Path):
@@ -180,9 +217,14 @@ def test_a_run_is_not_overwritten_and_not_resumed_from_nothing(tiny, stages: Pat
         ('stage = "vae"\n', "lacks 'vae'"),
         ('stage = "vae"\n[new.vae]\nmagic = 1\n', "cannot be made"),
         ('stage = "pose"\n', "needs vae"),
+        ('stage = "vae"\n[new.vea]\n', "no [new.vea]"),
+        ('stage = "vae"\n[new.pipeline]\ndefault_stepz = 3\n', "no entry 'default_stepz'"),
+        ('stage = "base"\nstart = "{start}"\ntrains = ["unet", "uney"]\n', "'trains' names uney"),
+        ('stage = "appearance"\nstart = "{start}"\n[noise]\ndrop = 0.1\n', "drop is for a UNet that trains"),
+        ('stage = "appearance"\nstart = "{start}"\n[noise]\ndrop_appearance = 0.1\n', "leaves nothing that trains"),
     ],
 )
-def test_a_wrong_recipe_is_one_sentence(tiny, text: str, told: str, tmp_path: Path):
+def test_a_wrong_recipe_is_one_sentence(tiny, tiny_model: Path, text: str, told: str, tmp_path: Path):
     with pytest.raises(UsageError) as caught:
-        tiny.train(tmp_path, "wrong", text)
+        tiny.train(tmp_path, "wrong", text.replace("{start}", str(tiny_model)))
     assert told in f"{caught.value.message} {caught.value.hint}"

@@ -55,7 +55,7 @@ def _estimate(name: str, folder: Path, start: Path, **changed: str) -> MemoryEst
 
 @pytest.mark.parametrize(("name", "millions"), [("sd15_appearance", 860), ("sd15_pose", 1221), ("sd15_motion", 453)])
 def test_the_published_stages_fit_a_gpu_of_24_gb(name: str, millions: int, tmp_path: Path):
-    """model_spec: the appearance model has 860 M parameters, the ControlNet 361 M, the motion module 453 M."""
+    """Of 860 M parameters is the appearance model, of 361 M the ControlNet, of 453 M the motion module."""
     start = _configs(tmp_path / "start", START[name])
     published_scheduler().save_pretrained(start / "scheduler")
     byte_tokenizer(77).save_pretrained(start / "tokenizer")

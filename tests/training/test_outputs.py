@@ -1,6 +1,7 @@
 """What a run leaves behind: the best model, the log, TensorBoard's scalars, pictures and a dance; and it learns."""
 
 import csv
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import av
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.train import train
@@ -36,7 +39,7 @@ def test_every_stage_learns_and_animate_reads_the_last(tiny, tmp_path: Path):
         result = tiny.train(tmp_path, name, opened + _longer(getattr(tiny, name.upper()), steps))
         losses = _validations(tmp_path / name)
         assert len(losses) == steps // 5
-        assert min(losses) < losses[0] and result.best_step > 5, name
+        assert min(losses) < 0.97 * losses[0] and result.best_step > 5, (name, losses)
         assert result.validation == pytest.approx(min(losses), abs=1e-6)
     from magicpose_cli.training.data.figures import render_group
     from magicpose_cli.video.images import write_image
@@ -73,7 +76,12 @@ def test_without_validation_the_model_is_the_newest(tiny, stages: Path, tmp_path
     (tmp_path / "vae").symlink_to(stages / "vae")
     result = tiny.train(tmp_path, "base", "validate_steps = 0\n" + tiny.BASE)
     assert (result.validation, result.best_step) == (float("inf"), 0)
-    assert tiny.weights(tmp_path / "base", "unet")
+    state = load_file(tmp_path / "base" / "state.safetensors")
+    with safe_open(tmp_path / "base" / "state.safetensors", framework="pt") as file:
+        names = json.loads(file.metadata()["run"])["networks"]
+    model = tiny.weights(tmp_path / "base", "unet")
+    for number, name in enumerate(names):
+        assert torch.equal(model[name.removeprefix("unet.")], state[f"average.{number}"].half())
 
 
 def test_a_complete_model_dances(stages: Path):
@@ -118,8 +126,10 @@ def test_without_tensorboard_one_note_is_all(tmp_path: Path, monkeypatch: pytest
 def test_gradient_checkpointing_gives_the_same_run(tiny, stages: Path, tmp_path: Path):
     """With bank, residuals and dropped conditions, up to rounding."""
     (tmp_path / "appearance").symlink_to(stages / "appearance")
-    plain = tiny.train(tmp_path, "plain", tiny.POSE)
-    less = tiny.train(tmp_path, "less", tiny.POSE + "[memory]\ngradient_checkpointing = true\n")
+    opened = 'trains = ["unet", "appearance_unet", "pose_controlnet"]\n'
+    pose = opened + tiny.POSE.replace("[noise]", "[noise]\ndrop = 0.5")
+    plain = tiny.train(tmp_path, "plain", pose)
+    less = tiny.train(tmp_path, "less", pose + "[memory]\ngradient_checkpointing = true\n")
     assert less.loss == pytest.approx(plain.loss, rel=1e-4)
     assert less.validation == pytest.approx(plain.validation, rel=1e-4)
 

@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -44,22 +44,40 @@ def _curve(folder: Path) -> list[list[str]]:
     return [row[:-1] for row in csv.reader((folder / "log.csv").open())]
 
 
+# Trains like the command, and tells of each step at once.
+TELLS = """
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from magicpose_cli.core.progress import SILENT
+from magicpose_cli.training.loop import run_recipe
+class Tells(type(SILENT)):
+    @contextmanager
+    def stage(self, name, total, unit="frame", done=0):
+        yield lambda steps=1, detail="": print("step", flush=True)
+run_recipe(Path(sys.argv[1]), Path(sys.argv[2]), progress=Tells())
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_killed_run_goes_on_as_if_nothing_had_been(tiny, stages: Path, tmp_path: Path):
-    """SIGKILL at a random moment: the curve, the best model and the state are those of an unbroken run."""
+@pytest.mark.parametrize(("save_minutes", "steps"), [(0.002, range(10, 45)), (60, [1])], ids=["at random", "at once"])
+def test_a_killed_run_goes_on_as_if_nothing_had_been(
+    tiny, stages: Path, tmp_path: Path, save_minutes: float, steps: Sequence[int]
+):
+    """SIGKILL at a random moment, or before anything was kept: curve, best model and state are an unbroken run's."""
     (tmp_path / "vae").symlink_to(stages / "vae")
-    text = "accumulation = 2\nsave_minutes = 0.005\nvalidate_steps = 15\npicture_steps = 25\nema = 0.9\n"
+    text = f"accumulation = 2\nsave_minutes = {save_minutes}\nvalidate_steps = 15\npicture_steps = 25\nema = 0.9\n"
     text += tiny.BASE.replace("steps = 4", "steps = 45", 1).replace("[data]", "[data]\nreuse = 50")
     whole = tiny.train(tmp_path, "whole", text)
     (tmp_path / "killed.toml").write_text(text, encoding="utf-8")
-    folder, log = tmp_path / "killed", tmp_path / "killed" / "log.csv"
-    command = [sys.executable, "-m", "magicpose_cli", "train", str(tmp_path / "killed.toml"), "--out", str(folder)]
-    with subprocess.Popen([*command, "--device", "cpu"], stderr=subprocess.DEVNULL) as process:
-        while not (log.exists() and len(log.read_text().splitlines()) > 1) and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(random.random())
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-c", TELLS, str(tmp_path / "killed.toml"), str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        for _ in range(random.choice(steps)):
+            process.stdout.readline()
         process.kill()
     assert process.returncode == -signal.SIGKILL, "the run was over before it was killed"
+    assert (folder / "state.safetensors").exists() == (save_minutes < 1)
     again = tiny.train(tmp_path, "killed", text, resume=True)
     assert (again.loss, again.validation, again.best_step) == (whole.loss, whole.validation, whole.best_step)
     assert _curve(folder) == _curve(tmp_path / "whole")

@@ -231,13 +231,9 @@ def test_drawn_maps_are_cropped_with_their_frames(filmed, request_for, options: 
 
 
 @pytest.fixture
-def many_shards(filmed, request_for, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def many_shards(filmed, request_for, tmp_path: Path) -> Path:
     """A set with a segment a shard: two or more in training, as the split by the files' content falls."""
-    from magicpose_cli.training.data import pack
-
-    by_size = pack._by_size
-    monkeypatch.setattr(pack, "_by_size", lambda samples, most: by_size(samples, 1))
-    return make_dataset(request_for(tmp_path / "many"), detector=filmed.detector()).folder
+    return make_dataset(request_for(tmp_path / "many", shard_megabytes=0.001), detector=filmed.detector()).folder
 
 
 def shards_of(folder: Path) -> int:
@@ -260,23 +256,35 @@ def test_a_stream_gives_the_same_batches_from_the_same_start(options: DataOption
     assert next(streamed(options, many_shards, split="validation")).images.shape == (2, 3, 3, 64, 64)
 
 
-def test_streams_share_the_shards(options: DataOptions, many_shards: Path, monkeypatch: pytest.MonkeyPatch):
-    from magicpose_cli.training.data import shards
+@pytest.fixture
+def served(many_shards: Path) -> Iterator[tuple[str, list[str]]]:
+    """The address that serves the shards, and the files that were asked for there so far."""
+    asked: list[str] = []
 
-    opened: list[set[str]] = []
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *words: object) -> None:
+            asked.append(Path(self.path).name)
+
+    handler = functools.partial(Handler, directory=str(many_shards))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+reads_addresses = pytest.mark.skipif(not shutil.which("curl"), reason="webdataset reads addresses with curl")
+
+
+@reads_addresses
+def test_streams_share_the_shards(options: DataOptions, many_shards: Path, served):
+    address, asked = served
     count = shards_of(many_shards)
+    opened: list[set[str]] = []
     for index in range(count):
-        mine: set[str] = set()
-        monkeypatch.setattr(shards, "_streaming", functools.partial(_noted, shards._streaming, mine))
-        next(streamed(options, many_shards, share=(index, count)))
-        monkeypatch.undo()
-        opened.append(mine)
+        asked.clear()
+        next(streamed(options, many_shards, share=(index, count), address=address))
+        opened.append(set(asked))
     assert sum(map(len, opened)) == len(set.union(*opened)) == count
-
-
-def _noted(streaming, mine: set[str], url: str):
-    mine.add(url)
-    return streaming(url)
 
 
 def test_fewer_shards_than_workers_are_told(options: DataOptions, many_shards: Path):
@@ -285,21 +293,14 @@ def test_fewer_shards_than_workers_are_told(options: DataOptions, many_shards: P
         streamed(replace(options, workers=count), many_shards, share=(0, 2))
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="webdataset reads addresses with curl")
-def test_shards_stream_from_an_address(options: DataOptions, many_shards: Path):
-    handler = functools.partial(_Quiet, directory=str(many_shards))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        assert same(next(streamed(options, many_shards, address=address)), next(streamed(options, many_shards)))
-        with pytest.raises(DownloadError, match="cannot be streamed"):
-            next(streamed(options, many_shards, address=f"{address}/nowhere"))
-        server.shutdown()
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *words: object) -> None:
-        pass
+@reads_addresses
+def test_shards_stream_from_an_address(options: DataOptions, many_shards: Path, served):
+    address, _ = served
+    assert same(next(streamed(options, many_shards, address=address)), next(streamed(options, many_shards)))
+    with pytest.raises(DownloadError, match="cannot be streamed"):
+        next(streamed(options, many_shards, address=f"{address}/nowhere"))
+    with pytest.raises(InputError, match="cannot be read: No such file"):
+        next(streamed(options, many_shards, address=f"{many_shards}/nowhere"))
 
 
 def test_a_recipe_names_shards_beside_itself(tmp_path: Path):

@@ -3,6 +3,8 @@
 import csv
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 pytest.importorskip("webdataset", reason="webdataset comes with the extra 'train'")
@@ -53,6 +55,9 @@ def test_the_loss_goes_down(tiny_model: Path, training_set, tmp_path: Path):
     )  # fmt: skip
     assert losses[-1] < 0.8 * losses[0]
     assert (tmp_path / "pose" / "pictures" / "0000040.png").is_file()
+    with av.open(str(tmp_path / "pose" / "videos" / "0000040.mp4")) as video:  # of a held-out video, not of figures
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    assert np.stack(frames).shape == (8, 64, 4 * 64, 3)
 
 
 def test_a_resumed_run_equals_an_unbroken_one(tiny_model: Path, training_set, tmp_path: Path):
@@ -65,7 +70,7 @@ def test_a_resumed_run_equals_an_unbroken_one(tiny_model: Path, training_set, tm
 @pytest.mark.parametrize(
     ("stage", "fields", "extra"),
     [
-        ("vae", {}, ""),
+        ("vae", {"more": 'trains = ["vae.decoder"]'}, ""),
         ("base", {}, ""),
         ("motion", {"targets": 4, "data": "clip_fps = 15"}, MOTION),
     ],

@@ -35,7 +35,7 @@ class DatasetRequest:
     person: str = "largest"
     size: int = 512
     validation: float = 0.1
-    shard_megabytes: int = 256
+    shard_megabytes: float = 256
     lenient: bool = False
     overwrite: bool = False
     usable: UsableSkeleton = field(default_factory=UsableSkeleton)
@@ -47,5 +47,5 @@ def check_dataset(request: DatasetRequest) -> None:
         raise UsageError(f"--size {request.size} is out of range", "give the shorter side in pixels, such as 512")
     if not 0 <= request.validation <= 0.9:
         raise UsageError(f"--validation {request.validation:g} is out of range", "give a share from 0 to 0.9")
-    if request.shard_megabytes < 1:
-        raise UsageError(f"--shard-size {request.shard_megabytes} is out of range", "give megabytes, such as 256")
+    if not request.shard_megabytes > 0:
+        raise UsageError(f"--shard-size {request.shard_megabytes:g} is out of range", "give megabytes, such as 256")

@@ -1,20 +1,16 @@
 """Batches of synthetic figures, rendered while training runs: no disk, no download, the same for a seed.
 
 A *group* is one person before one background in several poses: the first is the reference, the rest are targets
-(model_spec's "two random frames of the same video"). Letters: R groups, K targets each, S size in pixels.
+(the paper's two random frames of the same video). Letters: R groups, K targets each, S size in pixels.
 """
 
-import signal
-import sys
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
-from types import TracebackType
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import IterableDataset, get_worker_info
 
 from magicpose_cli.conditions.draw import draw_person
 from magicpose_cli.figures.held_out import FIRST_TRAINING_SEED
@@ -22,23 +18,9 @@ from magicpose_cli.figures.motion import make_motion, random_pose
 from magicpose_cli.figures.render import render
 from magicpose_cli.figures.scene import random_identity
 from magicpose_cli.training.config import DataOptions
+from magicpose_cli.training.data.batch import MASK_CELL, GroupBatch
 from magicpose_cli.training.data.motions import Motion, read_motions
 from magicpose_cli.training.data.plan import BatchPlan
-
-MASK_CELL = 8  # pixels of a side: one number of ``FigureBatch.person``
-
-
-@dataclass(frozen=True)
-class FigureBatch:
-    """R groups of 1 + K pictures.
-
-    ``images`` float (R, 1 + K, C, H, W): pixels in [-1, 1], or latents where an encoder was given.
-    ``pose_maps`` uint8 (R, 1 + K, S, S, 3); ``person`` float (R, 1 + K, S/8, S/8): the person's share of a cell.
-    """
-
-    images: torch.Tensor
-    pose_maps: torch.Tensor
-    person: torch.Tensor
 
 
 def facing_pictures(pictures: int) -> int:
@@ -53,15 +35,15 @@ def render_group(
 
     The first ``facing_pictures(n)`` face the viewer, as a reference photo does; the rest are turned as they come. With
     ``clip_fps`` all but the first are consecutive frames of one motion, from somewhere within it. Where there are
-    ``motions`` of drivers, every other person moves as in one of them.
+    ``motions`` of drivers, about every other person moves as in one of them.
     """
     identity = random_identity(seed)
-    if motions and seed % 2:
-        rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
+    if motions and rng.random() < 0.5:
         driven = motions[rng.integers(len(motions))].choose(pictures - 1, clip_fps, rng)
         poses = [random_pose(seed * 64, facing=True), *driven]
     elif clip_fps:
-        before = seed % (3 * clip_fps)
+        before = int(rng.integers(3 * clip_fps))
         poses = [random_pose(seed * 64, facing=True), *make_motion(seed, before + pictures - 1, clip_fps)[before:]]
     else:
         poses = [random_pose(seed * 64 + k, facing=k < facing_pictures(pictures)) for k in range(pictures)]
@@ -88,13 +70,13 @@ class FigureGroups(IterableDataset):
         self._window = max(plan.groups, options.window // self._lanes)
         self._kept: OrderedDict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = OrderedDict()
 
-    def __iter__(self) -> Iterator[FigureBatch]:
+    def __iter__(self) -> Iterator[GroupBatch]:
         worker = get_worker_info()
         index = worker.id if worker else 0
         for step in count(self.plan.first_step + index, self._lanes):
             yield self.batch(step)
 
-    def batch(self, step: int) -> FigureBatch:
+    def batch(self, step: int) -> GroupBatch:
         """The batch of one step: a function of (seed, step, share) alone."""
         rng = np.random.default_rng([self.plan.seed, step, self.plan.share[0]])
         # Each worker draws from groups of its own, so that none is rendered twice.
@@ -112,7 +94,9 @@ class FigureGroups(IterableDataset):
             torch.stack([tensor[torch.from_numpy(o)] for tensor, o in zip(tensors, order, strict=True)])
             for tensors in zip(*parts, strict=True)
         )
-        return FigureBatch(images, maps, person)
+        if self.plan.encode is None:  # pixels are held in bytes
+            images = images.float() / 127.5 - 1
+        return GroupBatch(images, maps, person)
 
     def _group(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if number not in self._kept:
@@ -125,38 +109,10 @@ class FigureGroups(IterableDataset):
                 self.options.clip_fps,
                 read_motions(self.options.motions),
             )
-            images = torch.from_numpy(shown).permute(0, 3, 1, 2).float() / 127.5 - 1
+            images = torch.from_numpy(shown).permute(0, 3, 1, 2)
             if self.plan.encode is not None:
-                images = self.plan.encode(images)
+                images = self.plan.encode(images.float() / 127.5 - 1)
             self._kept[number] = (images, torch.from_numpy(maps), torch.from_numpy(masks))
             while len(self._kept) > self._window:
                 self._kept.popitem(last=False)
         return self._kept[number]
-
-
-def _end_with_the_parent(index: int) -> None:
-    """Ctrl-C reaches the whole process group; a worker ends when the one that trains does, and says nothing of it."""
-    sys.excepthook = _but_for_a_parent_that_left
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
-
-
-def _but_for_a_parent_that_left(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """multiprocessing's thread that hands batches over reports a broken connection here."""
-    if not issubclass(kind, ConnectionError):
-        sys.__excepthook__(kind, error, trace)
-
-
-def figure_loader(figures: IterableDataset) -> Iterator[FigureBatch]:
-    """Batches from the first step on, without end, made by ``figures.options.workers`` processes ahead of need."""
-    workers = figures.options.workers
-    loader = DataLoader(
-        figures,
-        batch_size=None,
-        num_workers=workers,
-        prefetch_factor=8 if workers else None,
-        worker_init_fn=_end_with_the_parent,
-    )
-    return iter(loader)

@@ -13,7 +13,7 @@ from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.pose.detector import PARTS
 from magicpose_cli.training.config import DataOptions
-from magicpose_cli.training.data.figures import MASK_CELL
+from magicpose_cli.training.data.batch import MASK_CELL
 from magicpose_cli.training.data.person_mask import coloured, mask_of_map, mask_of_points
 from magicpose_cli.training.data.segment import FPS, Segment, SegmentInfo
 from magicpose_cli.training.data.square import box_of, square_framing

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from magicpose_cli.core.errors import MagicPoseError
 from magicpose_cli.training.config import DataOptions, is_stream
-from magicpose_cli.training.data.figures import FigureBatch, FigureGroups, figure_loader
+from magicpose_cli.training.data.batch import GroupBatch, batch_loader
+from magicpose_cli.training.data.figures import FigureGroups
 from magicpose_cli.training.data.plan import BatchPlan
 from magicpose_cli.training.data.shards import FolderGroups, StreamGroups
 from magicpose_cli.training.data.table import SPLITS, read_table
@@ -17,7 +18,7 @@ from magicpose_cli.training.data.tar_files import webdataset
 _VALIDATION_SEED = 1000  # added to a run's: people that its training never sees
 
 
-def open_data(options: DataOptions, plan: BatchPlan, *, split: str = "train") -> Iterator[FigureBatch]:
+def open_data(options: DataOptions, plan: BatchPlan, *, split: str = "train") -> Iterator[GroupBatch]:
     """The planned batches, without end. ``split``: ``train`` or ``validation``.
 
     Raises InputError, IntegrityError, UsageError; while it runs DownloadError too.
@@ -27,14 +28,14 @@ def open_data(options: DataOptions, plan: BatchPlan, *, split: str = "train") ->
     if not options.shards:
         if split == "validation":
             plan = replace(plan, seed=plan.seed + _VALIDATION_SEED)
-        return figure_loader(FigureGroups(options, plan))
+        return batch_loader(FigureGroups(options, plan))
     if is_stream(options.shards):
         pattern = options.shards if split == "train" else options.validation_shards
         urls = webdataset().shardlists.expand_urls(pattern)
         data = StreamGroups(options, urls, plan)
     else:
         data = FolderGroups(options, split, plan)
-    return _raising(figure_loader(data))
+    return _raising(batch_loader(data))
 
 
 def holds_validation(options: DataOptions) -> bool:
@@ -46,7 +47,7 @@ def holds_validation(options: DataOptions) -> bool:
     return any(row.split == "validation" for row in read_table(Path(options.shards)).shards)
 
 
-def _raising(batches: Iterator[FigureBatch | MagicPoseError]) -> Iterator[FigureBatch]:
+def _raising(batches: Iterator[GroupBatch | MagicPoseError]) -> Iterator[GroupBatch]:
     for batch in batches:
         if isinstance(batch, MagicPoseError):
             raise batch

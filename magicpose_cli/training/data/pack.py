@@ -28,7 +28,7 @@ def split_by_video(rows: Sequence[VideoRow], validation: float) -> list[VideoRow
 
 
 def write_shards(
-    folder: Path, rows: Sequence[VideoRow], parts: Sequence[Path], megabytes: int, progress: Progress
+    folder: Path, rows: Sequence[VideoRow], parts: Sequence[Path], megabytes: float, progress: Progress
 ) -> list[ShardRow]:
     """Mix the segments of all videos, so that a stream that reads shard after shard sees them side by side."""
     shards = []
@@ -52,10 +52,10 @@ def write_shards(
     return shards
 
 
-def _by_size(samples: list[TarSample], most: int) -> list[list[TarSample]]:
+def _by_size(samples: list[TarSample], most: float) -> list[list[TarSample]]:
     """Samples in a row of about ``most`` bytes together."""
     shards: list[list[TarSample]] = []
-    size = most
+    size = most  # so that the first sample opens a shard
     for sample in samples:
         if size >= most:
             shards.append([])

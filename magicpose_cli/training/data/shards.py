@@ -22,7 +22,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from magicpose_cli.core.errors import DownloadError, InputError, MagicPoseError, UsageError
 from magicpose_cli.training.config import DataOptions
-from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.data.batch import GroupBatch
 from magicpose_cli.training.data.groups import Group, least_run, read_group
 from magicpose_cli.training.data.plan import BatchPlan
 from magicpose_cli.training.data.segment import Segment, damaged, open_segment
@@ -62,12 +62,12 @@ class FolderGroups(IterableDataset):
             raise _no_segments(f"the split '{split}' of {folder}", least)
         self._samples: dict[int, list[TarSample]] = {}  # of the shards touched so far
 
-    def __iter__(self) -> Iterator[FigureBatch | MagicPoseError]:
+    def __iter__(self) -> Iterator[GroupBatch | MagicPoseError]:
         worker = get_worker_info()
         first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
         return _or_error(self.batch(step) for step in count(self.plan.first_step + first, stride))
 
-    def batch(self, step: int) -> FigureBatch:
+    def batch(self, step: int) -> GroupBatch:
         """The batch of one step: a function of (seed, step, share) alone."""
         index, processes = self.plan.share
         groups = []
@@ -113,10 +113,10 @@ class StreamGroups(IterableDataset):
                 f"lower 'workers' in [data]; {plan.share[1]} processes train",
             )
 
-    def __iter__(self) -> Iterator[FigureBatch | MagicPoseError]:
+    def __iter__(self) -> Iterator[GroupBatch | MagicPoseError]:
         return _or_error(self._batches())
 
-    def _batches(self) -> Iterator[FigureBatch]:
+    def _batches(self) -> Iterator[GroupBatch]:
         worker = get_worker_info()
         index, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         lane, lanes = self.plan.share[0] * workers + index, self.plan.share[1] * workers
@@ -155,9 +155,12 @@ def _streaming(url: str) -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, OSError) as error:
-        what = error.args[0]
+        # webdataset adds where it was to the exception's arguments
+        what = str(error.args[0]) if isinstance(error, tarfile.TarError) else error.strerror or str(error)
         if isinstance(error, tarfile.TarError) and what != "empty file":  # nothing at all: curl found nothing there
             raise damaged(url, what) from error
+        if isinstance(error, FileNotFoundError):
+            raise InputError(f"{url} cannot be read: {what}", "correct 'shards' in the recipe") from error
         raise DownloadError(f"{url} cannot be streamed: {what}", "check the address, or try again later") from error
 
 
@@ -166,16 +169,16 @@ def _order(seed: int, turn: int, count: int) -> np.ndarray:
     return np.random.default_rng([seed, turn]).permutation(count)
 
 
-def _batch(groups: Sequence[Group], encode: Encode | None) -> FigureBatch:
+def _batch(groups: Sequence[Group], encode: Encode | None) -> GroupBatch:
     images = torch.from_numpy(np.stack([group.images for group in groups]))  # (R, 1 + K, S, S, 3)
     images = images.movedim(-1, 2).float() / 127.5 - 1
     if encode is not None:
         images = encode(images.flatten(0, 1)).unflatten(0, images.shape[:2])
     maps = torch.from_numpy(np.stack([group.pose_maps for group in groups]))
-    return FigureBatch(images, maps, torch.from_numpy(np.stack([group.person for group in groups])))
+    return GroupBatch(images, maps, torch.from_numpy(np.stack([group.person for group in groups])))
 
 
-def _or_error(batches: Iterator[FigureBatch]) -> Iterator[FigureBatch | MagicPoseError]:
+def _or_error(batches: Iterator[GroupBatch]) -> Iterator[GroupBatch | MagicPoseError]:
     """An error of ours comes as the last item: raised in a worker, torch would bury it in a traceback."""
     try:
         yield from batches

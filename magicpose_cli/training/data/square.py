@@ -1,4 +1,4 @@
-"""A square of a video for training: the same one for reference and targets, with the person inside (model_spec §6)."""
+"""A square of a video for training: the same one for reference and targets, with the person inside."""
 
 import math
 

@@ -32,19 +32,20 @@ def find_sources(paths: tuple[Path, ...]) -> list[Source]:
 
 
 def identity(source: Source) -> str:
-    """A sha256 by which the same video is known again: of the file, or of a folder's names and sizes."""
+    """A sha256 by which the same video is known again: of the file, or of a folder's names and files."""
     if source.path.is_file():
         return file_sha256(source.path)
     digest = hashlib.sha256()
     for folder in (source.path, source.maps):
         for file in image_files(folder) if folder else ():
-            digest.update(f"{file.name}\0{file.stat().st_size}\0".encode("utf-8", "surrogateescape"))
+            digest.update(f"{file.name}\0{file_sha256(file)}\0".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
 def _sources_in(path: Path) -> list[Source]:
     if not path.is_dir():
         return [Source(path.name, path)]
+    path = path.resolve()  # "." has no name
     if (path / FRAMES_FOLDER).is_dir():
         return _original_layout(path)
     if path.name == FRAMES_FOLDER and (path.parent / MAPS_FOLDER).is_dir():

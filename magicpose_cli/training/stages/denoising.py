@@ -16,24 +16,24 @@ from magicpose_cli.diffusion.latents import DECODED_AT_ONCE
 from magicpose_cli.diffusion.motion import run_denoiser
 from magicpose_cli.diffusion.reference_attention import attach_read, attach_write
 from magicpose_cli.training.config import NoiseOptions, Recipe
-from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.data.batch import GroupBatch
 from magicpose_cli.training.modules import Modules
 from magicpose_cli.training.noise import clean_of, draw_timesteps, target_of
-from magicpose_cli.training.stages.vae import as_pictures
+from magicpose_cli.training.samples import as_pictures
 
 FACE_POINT = 80  # of 255 in each colour: a face's point, even a thin one; limbs and hands have colours
 
 
 def denoising_loss(
     modules: Modules,
-    batch: FigureBatch,
+    batch: GroupBatch,
     recipe: Recipe,
     rng: torch.Generator,
     *,
     appearance: bool,
     pose: bool,
 ) -> torch.Tensor:
-    """Mean squared error on the model's own prediction type (model_spec: MSE on eps), t the same within a group.
+    """Mean squared error on the model's own prediction type (Stable Diffusion's: the noise), one t for a group.
 
     The appearance model sees the clean reference at the targets' t, so all targets of a group share one bank.
     """
@@ -48,9 +48,11 @@ def denoising_loss(
     t_group = draw_timesteps(groups, recipe.noise, modules.scheduler, rng).to(device)
     t = t_group.repeat_interleave(pictures - 1)
     noisy = modules.scheduler.add_noise(clean, noise, t)
-    # A frozen denoiser without conditions has nothing to learn.
-    dropped = modules.unet.training and torch.rand((), generator=rng).item() < recipe.noise.drop
-    banked = appearance and torch.rand((), generator=rng).item() >= recipe.noise.drop_appearance
+    # Validation sees all conditions that training ever does.
+    learns = torch.is_grad_enabled()
+    dropped = learns and torch.rand((), generator=rng).item() < recipe.noise.drop
+    bankless = torch.rand((), generator=rng).item() < recipe.noise.drop_appearance
+    banked = appearance and not (bankless if learns else recipe.noise.drop_appearance == 1)
     said = predict(
         modules,
         noisy,
@@ -68,7 +70,7 @@ def denoising_loss(
     return (error * weight).sum() / (weight.sum() * error.shape[1])
 
 
-def loss_weight(batch: FigureBatch, options: NoiseOptions, size: torch.Size) -> torch.Tensor:
+def loss_weight(batch: GroupBatch, options: NoiseOptions, size: torch.Size) -> torch.Tensor:
     """How much each latent place of the targets counts: float (B, 1, h, w), 1 where nothing special is.
 
     The face is where the pose maps show its white points, so that drawn maps without keypoints tell it too.
@@ -108,7 +110,7 @@ def predict(
         return run_denoiser(unet, noisy, t, text, clips=groups, **residuals)
 
 
-def denoising_picture(modules: Modules, batch: FigureBatch, *, appearance: bool, pose: bool) -> torch.Tensor:
+def denoising_picture(modules: Modules, batch: GroupBatch, *, appearance: bool, pose: bool) -> torch.Tensor:
     """Rows: reference, pose map, truth, and what is seen in pure noise and in half noise."""
     scale = modules.vae.config.scaling_factor
     latents = batch.images[:8].to(modules.unet.device) * scale

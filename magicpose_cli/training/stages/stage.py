@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from magicpose_cli.training.config import Recipe
-from magicpose_cli.training.data.figures import FigureBatch
+from magicpose_cli.training.data.batch import GroupBatch
 from magicpose_cli.training.modules import Modules
 
 
@@ -27,6 +27,6 @@ class Stage:
     default_trains: tuple[str, ...]
     sees_latents: bool
     prepare: Callable[[Modules, Recipe], None]
-    loss: Callable[[Modules, FigureBatch, Recipe, torch.Generator], torch.Tensor]
-    picture: Callable[[Modules, FigureBatch], torch.Tensor]
-    finish: Callable[[Modules, FigureBatch], None] | None = None
+    loss: Callable[[Modules, GroupBatch, Recipe, torch.Generator], torch.Tensor]
+    picture: Callable[[Modules, GroupBatch], torch.Tensor]
+    finish: Callable[[Modules, GroupBatch], None] | None = None

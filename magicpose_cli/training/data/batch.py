@@ -1,0 +1,55 @@
+"""``GroupBatch``: what every stage trains on, of figures or of real videos; made by processes ahead of need."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+MASK_CELL = 8  # pixels of a side: one number of ``GroupBatch.person``
+
+
+@dataclass(frozen=True)
+class GroupBatch:
+    """R groups of 1 + K pictures.
+
+    ``images`` float (R, 1 + K, C, H, W): pixels in [-1, 1], or latents where an encoder was given.
+    ``pose_maps`` uint8 (R, 1 + K, S, S, 3); ``person`` float (R, 1 + K, S/8, S/8): the person's share of a cell.
+    """
+
+    images: torch.Tensor
+    pose_maps: torch.Tensor
+    person: torch.Tensor
+
+
+def _end_with_the_parent(index: int) -> None:
+    """Ctrl-C reaches the whole process group; a worker ends when the one that trains does, and says nothing of it."""
+    sys.excepthook = _but_for_a_parent_that_left
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+def _but_for_a_parent_that_left(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """multiprocessing's thread that hands batches over reports a broken connection here."""
+    if not issubclass(kind, ConnectionError):
+        sys.__excepthook__(kind, error, trace)
+
+
+def batch_loader(groups: IterableDataset) -> Iterator[GroupBatch]:
+    """Batches from the first step on, without end, made by ``groups.options.workers`` processes ahead of need."""
+    workers = groups.options.workers
+    loader = DataLoader(
+        groups,
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=8 if workers else None,
+        worker_init_fn=_end_with_the_parent,
+    )
+    return iter(loader)
