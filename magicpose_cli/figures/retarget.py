@@ -19,8 +19,12 @@ _WIDTH = 0.75  # of the shoulders, as a share of the torso
 _EYES, _NOSE_OUT = 0.86, 0.42  # in half widths of a head: between the pupils, from the eyes' plane to the nose
 _LONGEST = 97  # percentile of a bone's seen lengths that counts as its length
 _BONES = {
-    RIGHT: ((2, 3, 4), (8, 9, 10), "right"),
-    LEFT: ((5, 6, 7), (11, 12, 13), "left"),
+    RIGHT: (
+        (kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW, kp.RIGHT_WRIST),
+        (kp.RIGHT_HIP, kp.RIGHT_KNEE, kp.RIGHT_ANKLE),
+        "right",
+    ),
+    LEFT: ((kp.LEFT_SHOULDER, kp.LEFT_ELBOW, kp.LEFT_WRIST), (kp.LEFT_HIP, kp.LEFT_KNEE, kp.LEFT_ANKLE), "left"),
 }
 
 
@@ -29,18 +33,18 @@ def poses_from_track(track: PoseTrack) -> list[FigurePose]:
     (legs below the picture, a hand, a face) keeps the pose's defaults. Expressions are relative to the track's middle.
     """
     body = _filled(track.body)
-    if not np.isfinite(body[:, [1, 2, 5]]).any():
+    if not np.isfinite(body[:, [kp.NECK, kp.RIGHT_SHOULDER, kp.LEFT_SHOULDER]]).any():
         return [FigurePose()] * len(track)
-    neck, hips = body[:, 1], (body[:, 8] + body[:, 11]) / 2
+    neck, hips = body[:, kp.NECK], (body[:, kp.RIGHT_HIP] + body[:, kp.LEFT_HIP]) / 2
     torso = float(np.nanpercentile(np.abs(neck - hips), _LONGEST)) if np.isfinite(hips).any() else math.nan
-    width = np.real(body[:, 5] - body[:, 2])
+    width = np.real(body[:, kp.LEFT_SHOULDER] - body[:, kp.RIGHT_SHOULDER])
     if not math.isfinite(torso) or torso <= 0:
         torso = float(np.nanpercentile(np.abs(width), _LONGEST)) / _WIDTH
         hips = neck + 1j * torso
     hips = np.where(np.isfinite(hips), hips, neck + 1j * torso)
     unit = torso / _TORSO
 
-    values: dict[str, np.ndarray] = {"turn": _turns(body, width, torso, track.body[:, 0, 2] > 0)}
+    values: dict[str, np.ndarray] = {"turn": _turns(body, width, torso, track.body[:, kp.NOSE, 2] > 0)}
     turn = values["turn"]
     cosine = np.cos(turn)
     facing = np.where(np.abs(cosine) < 0.5, np.where(cosine < 0, -0.5, 0.5), cosine)
@@ -48,7 +52,10 @@ def poses_from_track(track: PoseTrack) -> list[FigurePose]:
     values["lean"] = np.arctan2(up.real / facing, -up.imag).clip(-0.6, 0.6)
     upright = np.exp(1j * values["lean"])
     level = np.maximum(np.nanpercentile(np.abs(width), _LONGEST), 1e-6)
-    for name, (right, left), base in (("shoulder_tilt", (2, 5), values["lean"]), ("hip_tilt", (8, 11), 0.0)):
+    for name, right, left, base in (
+        ("shoulder_tilt", kp.RIGHT_SHOULDER, kp.LEFT_SHOULDER, values["lean"]),
+        ("hip_tilt", kp.RIGHT_HIP, kp.LEFT_HIP, 0.0),
+    ):
         down = (body[:, left] - body[:, right]).imag / (level if name == "shoulder_tilt" else 0.5 * level)
         values[name] = (np.arcsin(np.clip(down, -0.6, 0.6)) - base * np.abs(cosine)).clip(-0.4, 0.4)
 
@@ -121,17 +128,9 @@ def _limb(
         seen = bone / np.maximum(np.abs(bone), length)
         out = np.sqrt(np.clip(1 - np.abs(seen) ** 2, 0, 1))
         cosine, sine = np.cos(turn), np.sin(turn)
-        best: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-        for depth in (out, -out):
-            x, z = seen.real * cosine - depth * sine, seen.real * sine + depth * cosine
-            score = way * z + side * x
-            if best is None:
-                best = (score, x, z)
-            else:
-                better = score > best[0]
-                best = (score, np.where(better, x, best[1]), np.where(better, z, best[2]))
-        assert best is not None
-        _, x, z = best
+        near, far = ((seen.real * cosine - d * sine, seen.real * sine + d * cosine) for d in (out, -out))
+        further = way * far[1] + side * far[0] > way * near[1] + side * near[0]
+        x, z = np.where(further, far, near)  # along the body's plane, and out of it
         flat = (x + 1j * seen.imag) / upright
         angle = np.unwrap(np.arctan2(side * flat.real, flat.imag))
         values[angle_name] = np.remainder(angle - above + math.pi, 2 * math.pi) - math.pi

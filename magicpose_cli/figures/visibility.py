@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from magicpose_cli.core import keypoints as kp
 from magicpose_cli.figures.body import Limb, Skeleton
 from magicpose_cli.figures.face import FacePoints
 from magicpose_cli.figures.identity import Identity
 
-_BODY_ARMS = ((3, 4), (6, 7))  # elbow and wrist in the body's list: right, left
-_BODY_LEGS = ((9, 10), (12, 13))
-_BODY_HEAD = [0, 14, 15, 16, 17]
+_BODY_ARMS = ((kp.RIGHT_ELBOW, kp.RIGHT_WRIST), (kp.LEFT_ELBOW, kp.LEFT_WRIST))
+_BODY_LEGS = ((kp.RIGHT_KNEE, kp.RIGHT_ANKLE), (kp.LEFT_KNEE, kp.LEFT_ANKLE))
+_EARS = [kp.RIGHT_EAR, kp.LEFT_EAR]
+_BODY_HEAD = [kp.NOSE, kp.RIGHT_EYE, kp.LEFT_EYE, *_EARS]
 
 
 def visible_points(
@@ -22,7 +24,7 @@ def visible_points(
     unit, p = skeleton.unit, identity.proportions
     seen["face"] = face.near > 0
     seen["body"][_BODY_HEAD] = [face.near[30] > 0, *(near > 0 for near in (*face.eyes_near, *face.ears_near))]
-    seen["body"][[16, 17]] |= np.array(face.ears_near) > -0.2  # an ear stands off the head
+    seen["body"][_EARS] |= np.array(face.ears_near) > -0.2  # an ear stands off the head
     arms = (skeleton.right_arm, skeleton.left_arm)
     hands = ("right_hand", "left_hand")
     for arm, indices, hand in zip(arms, _BODY_ARMS, hands, strict=True):
