@@ -87,9 +87,9 @@ def run_recipe(
     Interrupted runs (Ctrl-C included) keep their state. Raises UsageError, InputError, OutputError, IntegrityError,
     DeviceError.
     """
+    check_run_folder(folder, resume=resume)
     recipe, estimate = plan_recipe(path)
     stage = stage_of(recipe.stage)
-    check_run_folder(folder, resume=resume)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     team = make_team(recipe, device)
@@ -102,6 +102,7 @@ def run_recipe(
     run = start_run(recipe, stage, team, place)
     if (folder / STATE_FILE).exists():  # not so where the run was killed before it kept anything: it starts again
         restore_run(run, folder)
+        progress.note(f"going on from step {run.step}")
     team.wait_for_everyone()  # all have looked at the folder: now the first may write
     if team.is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
@@ -136,6 +137,8 @@ def _train(recipe: Recipe, stage: Stage, run: Run, folder: Path, progress: Progr
             # Also on Ctrl-C; after an error in the middle of an update the state kept before stays.
             if first and run.whole:
                 save_run(run, folder)
+                if run.told < recipe.steps:
+                    progress.note(f"step {run.step} is kept; --resume goes on from there")
             if board is not None:
                 board.close()
     if first and not (recipe.validate_steps and (folder / MODEL_FOLDER).is_dir()):

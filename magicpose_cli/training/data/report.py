@@ -40,7 +40,9 @@ def _advice(table: DatasetTable) -> list[str]:
     if names := [row.name for row in used if row.own_fps is not None and row.own_fps < _SLOW]:
         said.append(f"clips of {_listed(names)} stutter: fewer than {_SLOW} frames a second, repeated to reach 30")
     if not any(row.split == "validation" for row in used):
-        said.append("no video is held out: training will show its pictures of people that it learns from")
+        said.append(
+            "no video is held out: recipes for this set need validate_steps = 0, and show people whom they learn from"
+        )
     return said
 
 
