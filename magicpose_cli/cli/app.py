@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -34,6 +34,7 @@ from magicpose_cli.core import errors
 from magicpose_cli.core.disk import is_disk_full
 from magicpose_cli.core.opencv_guard import explain_opencv
 from magicpose_cli.core.paths import cache_root
+from magicpose_cli.core.signals import ENDING_SIGNALS
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _EXAMPLES = """\b
@@ -215,9 +216,7 @@ def _catch_signals() -> None:
             signal.signal(each, signal.SIG_DFL)
         raise Stopped(number)
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    numbers: list[Any] = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    ending = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    ending = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     for number in ending:
         signal.signal(number, stop)
 

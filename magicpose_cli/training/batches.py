@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -12,10 +12,10 @@ import torch
 
 from magicpose_cli.core.errors import UsageError
 from magicpose_cli.diffusion.stock import AutoencoderKL
-from magicpose_cli.training.config import Recipe
+from magicpose_cli.training.config import DataOptions, Recipe
 from magicpose_cli.training.data.batch import GroupBatch
 from magicpose_cli.training.data.open_data import holds_validation, open_data
-from magicpose_cli.training.data.plan import BatchPlan
+from magicpose_cli.training.data.plan import BatchPlan, Encode
 from magicpose_cli.training.modules import Modules
 
 SHOWN = 8  # groups in a grid of pictures
@@ -47,13 +47,15 @@ def held_out_batches(recipe: Recipe, modules: Modules, share: tuple[int, int], *
             f"{recipe.path}: {recipe.data.shards} holds nothing back for validation",
             "make it of two videos or more, name validation_shards, or set validate_steps = 0",
         )
-    batches = _held_out(recipe, modules, _groups(recipe), latents=latents)
+    encode = encoder(modules) if latents else None
+    batches = _held_out(recipe.data, BatchPlan(_groups(recipe), recipe.seed, encode=encode))
     return list(islice(batches, recipe.validate_batches))[share[0] :: share[1]]
 
 
 def shown_batch(recipe: Recipe, modules: Modules, *, latents: bool) -> GroupBatch:
     """One batch of ``SHOWN`` groups for pictures, held out where the data holds anything back."""
-    return next(_held_out(recipe, modules, SHOWN, latents=latents))
+    encode = encoder(modules) if latents else None
+    return next(_held_out(recipe.data, BatchPlan(SHOWN, recipe.seed, encode=encode)))
 
 
 def shown_clip(recipe: Recipe, fps: int) -> GroupBatch:
@@ -61,12 +63,11 @@ def shown_clip(recipe: Recipe, fps: int) -> GroupBatch:
 
     Raises UsageError where the data holds no stretch that is long enough.
     """
-    data = replace(recipe.data, workers=0, targets_per_reference=recipe.video_frames, clip_fps=fps)
-    split = "validation" if holds_validation(data) else "train"
-    return next(open_data(data, BatchPlan(1, recipe.seed), split=split))
+    data = replace(recipe.data, targets_per_reference=recipe.video_frames, clip_fps=fps)
+    return next(_held_out(data, BatchPlan(1, recipe.seed)))
 
 
-def encoder(modules: Modules) -> Callable[[torch.Tensor], torch.Tensor]:
+def encoder(modules: Modules) -> Encode:
     """Pictures (N, 3, S, S) → unscaled latents (N, C, h, w) on the CPU."""
     vae = modules.vae
     if any(parameter.requires_grad for parameter in vae.parameters()):
@@ -78,10 +79,10 @@ def _groups(recipe: Recipe) -> int:
     return recipe.batch // recipe.data.targets_per_reference
 
 
-def _held_out(recipe: Recipe, modules: Modules, groups: int, *, latents: bool) -> Iterator[GroupBatch]:
-    encode = encoder(modules) if latents else None
-    split = "validation" if holds_validation(recipe.data) else "train"
-    return open_data(replace(recipe.data, workers=0), BatchPlan(groups, recipe.seed, encode=encode), split=split)
+def _held_out(data: DataOptions, plan: BatchPlan) -> Iterator[GroupBatch]:
+    """From what is held back; from the training data where nothing is."""
+    split = "validation" if holds_validation(data) else "train"
+    return open_data(replace(data, workers=0), plan, split=split)
 
 
 def _encode(vae: AutoencoderKL, images: torch.Tensor) -> torch.Tensor:

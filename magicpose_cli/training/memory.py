@@ -21,7 +21,7 @@ from magicpose_cli.core.progress import Progress
 from magicpose_cli.training.config import Recipe
 from magicpose_cli.training.modules import Modules
 from magicpose_cli.training.stages.stage import Stage
-from magicpose_cli.training.start import choose_trained, held_dtype, prepare_modules, refuse_idle_noise
+from magicpose_cli.training.start import choose_trained, held_dtype, prepare_modules
 
 _KEPT, _KEPT_WITH_MOTION, _KEPT_CHECKPOINTED = 45, 75, 10
 _ACTIVATION_BYTES = {"float32": 4, "bfloat16": 3}  # norms keep float32
@@ -71,9 +71,7 @@ class MemoryEstimate:
 def estimate_memory(recipe: Recipe, stage: Stage) -> MemoryEstimate:
     """What one process of the stage takes. Raises as ``start_run`` does, but for damaged weights."""
     modules = prepare_modules(recipe, stage, empty=True)
-    chosen = choose_trained(recipe, stage, modules)
-    refuse_idle_noise(recipe, stage, chosen)
-    trained = sum(parameter.numel() for parameter in chosen.values())
+    trained = sum(parameter.numel() for parameter in choose_trained(recipe, stage, modules).values())
     frozen = sum(
         parameter.numel() * held_dtype(recipe, modules, name).itemsize
         for name, network in modules.networks()

@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 
 from magicpose_cli.core.disk import is_disk_full
 from magicpose_cli.core.errors import DiskFullError, InputError, IntegrityError, OutputError, UsageError
+from magicpose_cli.core.signals import ENDING_SIGNALS
 from magicpose_cli.diffusion.stock import EMAModel
 from magicpose_cli.training.log import BOARD_FOLDER, LOG_FILE
 from magicpose_cli.training.modules import Modules
@@ -32,7 +33,6 @@ from magicpose_cli.video.output import whole_output
 
 STATE_FILE, MODEL_FOLDER = "state.safetensors", "model"
 _OURS = {STATE_FILE, MODEL_FOLDER, LOG_FILE, BOARD_FOLDER, PICTURE_FOLDER, VIDEO_FOLDER}
-_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 @dataclass
@@ -103,8 +103,7 @@ def in_one_piece(run: Run) -> Iterator[None]:
     waiting: list[tuple[int, FrameType | None]] = []
     held = {}
     if threading.current_thread() is threading.main_thread():
-        numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
-        held = {number: signal.signal(number, lambda *told: waiting.append(told)) for number in numbers}
+        held = {number: signal.signal(number, lambda *told: waiting.append(told)) for number in ENDING_SIGNALS}
     run.whole = False
     try:
         yield

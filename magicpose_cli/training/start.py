@@ -38,7 +38,6 @@ def start_run(recipe: Recipe, stage: Stage, team: Accelerator, device: torch.dev
     """Everything on ``device``, as the recipe says. Raises UsageError, InputError, IntegrityError, DeviceError."""
     modules = prepare_modules(recipe, stage)
     trained = choose_trained(recipe, stage, modules)
-    refuse_idle_noise(recipe, stage, trained)
     for name, network in modules.networks():
         network.to(device)
         if held_dtype(recipe, modules, name) == torch.bfloat16:
@@ -87,7 +86,7 @@ def prepare_modules(recipe: Recipe, stage: Stage, *, empty: bool = False) -> Mod
 
 
 def choose_trained(recipe: Recipe, stage: Stage, modules: Modules) -> dict[str, torch.nn.Parameter]:
-    """Name → parameter of all that trains; the others are frozen. Raises UsageError where nothing does."""
+    """Name → parameter of all that trains; the others are frozen. Raises UsageError for what cannot or would not."""
     chosen = recipe.trains or stage.default_trains
     trained: dict[str, torch.nn.Parameter] = {}
     for name, network in modules.networks():
@@ -100,10 +99,11 @@ def choose_trained(recipe: Recipe, stage: Stage, modules: Modules) -> dict[str, 
         if not any(f"{name}.".startswith(f"{choice}.") for name in trained):
             there = ", ".join(name for name, _ in modules.networks())
             raise UsageError(f"{recipe.path}: 'trains' names {choice}, which is no part here", f"there are {there}")
+    _refuse_idle_noise(recipe, stage, trained)
     return trained
 
 
-def refuse_idle_noise(recipe: Recipe, stage: Stage, trained: Iterable[str]) -> None:
+def _refuse_idle_noise(recipe: Recipe, stage: Stage, trained: Iterable[str]) -> None:
     """UsageError where steps without conditions would leave nothing that can learn."""
     networks = {name.split(".")[0] for name in trained}
     if stage.sees_latents and recipe.noise.drop and "unet" not in networks:

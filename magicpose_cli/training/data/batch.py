@@ -11,6 +11,8 @@ from types import TracebackType
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from magicpose_cli.core.signals import ENDING_SIGNALS
+
 MASK_CELL = 8  # pixels of a side: one number of ``GroupBatch.person``
 
 
@@ -27,13 +29,16 @@ class GroupBatch:
     person: torch.Tensor
 
 
+def as_pixels(images: torch.Tensor) -> torch.Tensor:
+    """uint8 of any shape → float in [-1, 1]."""
+    return images.float() / 127.5 - 1
+
+
 def _end_with_the_parent(index: int) -> None:
     """Ctrl-C reaches the whole process group; a worker ends when the one that trains does, and says nothing of it."""
     sys.excepthook = _but_for_a_parent_that_left
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    for number in ENDING_SIGNALS:
+        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _but_for_a_parent_that_left(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

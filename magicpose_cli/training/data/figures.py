@@ -18,7 +18,7 @@ from magicpose_cli.figures.motion import make_motion, random_pose
 from magicpose_cli.figures.render import render
 from magicpose_cli.figures.scene import random_identity
 from magicpose_cli.training.config import DataOptions
-from magicpose_cli.training.data.batch import MASK_CELL, GroupBatch
+from magicpose_cli.training.data.batch import MASK_CELL, GroupBatch, as_pixels
 from magicpose_cli.training.data.motions import Motion, read_motions
 from magicpose_cli.training.data.plan import BatchPlan
 
@@ -60,8 +60,8 @@ def render_group(
 class FigureGroups(IterableDataset):
     """Batches by step number, so that a resumed run sees what an unbroken one would have seen.
 
-    Groups are drawn from a window that slides on: each is used about ``reuse`` times, and encoded
-    once. Each process has people of its own.
+    Groups are drawn from a window that slides on: each is used about ``reuse`` times, and encoded once. Each process
+    has people of its own.
     """
 
     def __init__(self, options: DataOptions, plan: BatchPlan) -> None:
@@ -95,7 +95,7 @@ class FigureGroups(IterableDataset):
             for tensors in zip(*parts, strict=True)
         )
         if self.plan.encode is None:  # pixels are held in bytes
-            images = images.float() / 127.5 - 1
+            images = as_pixels(images)
         return GroupBatch(images, maps, person)
 
     def _group(self, number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -111,7 +111,7 @@ class FigureGroups(IterableDataset):
             )
             images = torch.from_numpy(shown).permute(0, 3, 1, 2)
             if self.plan.encode is not None:
-                images = self.plan.encode(images.float() / 127.5 - 1)
+                images = self.plan.encode(as_pixels(images))
             self._kept[number] = (images, torch.from_numpy(maps), torch.from_numpy(masks))
             while len(self._kept) > self._window:
                 self._kept.popitem(last=False)

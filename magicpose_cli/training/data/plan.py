@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 import torch
 
+Encode = Callable[[torch.Tensor], torch.Tensor]  # pixels (n, 3, S, S) in [-1, 1] → latents
+
 
 @dataclass(frozen=True)
 class BatchPlan:
     """Batches of ``groups`` references from number ``first_step`` on, the same for a seed.
 
-    ``encode`` (pixels (n, 3, S, S) → latents; None: none) runs where the pictures are made. ``share`` = (index, count)
-    of the training processes.
+    ``encode`` (None: none) runs where the pictures are made. ``share`` = (index, count) of the training processes.
     """
 
     groups: int
     seed: int
     first_step: int = 0
-    encode: Callable[[torch.Tensor], torch.Tensor] | None = None
+    encode: Encode | None = None
     share: tuple[int, int] = (0, 1)

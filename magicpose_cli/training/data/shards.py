@@ -10,7 +10,7 @@ Letters: R groups, K targets each.
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from itertools import count, islice
@@ -22,14 +22,12 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from magicpose_cli.core.errors import DownloadError, InputError, MagicPoseError, UsageError
 from magicpose_cli.training.config import DataOptions
-from magicpose_cli.training.data.batch import GroupBatch
+from magicpose_cli.training.data.batch import GroupBatch, as_pixels
 from magicpose_cli.training.data.groups import Group, least_run, read_group
-from magicpose_cli.training.data.plan import BatchPlan
+from magicpose_cli.training.data.plan import BatchPlan, Encode
 from magicpose_cli.training.data.segment import Segment, damaged, open_segment
 from magicpose_cli.training.data.table import read_table
 from magicpose_cli.training.data.tar_files import TarSample, tar_samples, webdataset
-
-Encode = Callable[[torch.Tensor], torch.Tensor]
 
 _HELD = 32  # segments of a stream at hand in each worker: some 5 MB each
 
@@ -171,7 +169,7 @@ def _order(seed: int, turn: int, count: int) -> np.ndarray:
 
 def _batch(groups: Sequence[Group], encode: Encode | None) -> GroupBatch:
     images = torch.from_numpy(np.stack([group.images for group in groups]))  # (R, 1 + K, S, S, 3)
-    images = images.movedim(-1, 2).float() / 127.5 - 1
+    images = as_pixels(images.movedim(-1, 2))
     if encode is not None:
         images = encode(images.flatten(0, 1)).unflatten(0, images.shape[:2])
     maps = torch.from_numpy(np.stack([group.pose_maps for group in groups]))
