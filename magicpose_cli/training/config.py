@@ -54,6 +54,7 @@ class NoiseOptions:
     shared: bool = False
     person_weight: float = _number(0.0, 0)  # extra weight of the loss where the person is
     face_weight: float = _number(0.0, 0)  # and where the face is
+    flicker_weight: float = _number(0.0, 0)  # of the error's change between neighbouring frames: clips alone
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ def read_recipe(path: Path) -> Recipe:
     if not isinstance(new, dict) or not all(isinstance(config, dict) for config in new.values()):
         raise UsageError(f"{path}: 'new' holds sections such as [new.unet]")
     _refuse_idle_data(path, sections.get("data", {}))
+    if sections.get("noise", {}).get("flicker_weight") and not sections.get("data", {}).get("clip_fps"):
+        raise UsageError(f"{path}: [noise] flicker_weight does nothing without clips", "set clip_fps in [data]")
     for name in ("shards", "validation_shards"):
         if sections.get("data", {}).get(name):
             sections["data"][name] = _beside(path, sections["data"][name])

@@ -84,3 +84,10 @@ def test_what_does_nothing_beside_the_data_is_refused(tmp_path: Path):
     ):
         with pytest.raises(UsageError, match=f"does nothing for {kind}"):
             _read(tmp_path, f'stage = "vae"\n[data]\n{entries}\n')
+
+
+def test_a_weight_on_flicker_wants_clips(tmp_path: Path):
+    weight = "[noise]\nflicker_weight = 1.0\n"
+    with pytest.raises(UsageError, match="flicker_weight does nothing without clips"):
+        _read(tmp_path, f'stage = "motion"\n{weight}')
+    assert _read(tmp_path, f'stage = "motion"\n{weight}[data]\nclip_fps = 12\n').noise.flicker_weight == 1

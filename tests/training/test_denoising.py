@@ -80,3 +80,16 @@ def test_frames_of_a_clip_may_share_their_noise(base):
     one, own = (noise.unflatten(0, (2, 3)) for noise in seen)
     assert torch.equal(one[:, 0], one[:, 2]) and not torch.equal(one[0], one[1])
     assert not torch.equal(own[:, 0], own[:, 2])
+
+
+def test_an_error_that_changes_between_frames_costs_more_and_one_that_stays_does_not(base):
+    generator = torch.Generator().manual_seed(2)
+    still = torch.randn(2, 1, 12, 8, 8, generator=generator).repeat(1, 4, 1, 1, 1)
+    moving = torch.randn(2, 4, 12, 8, 8, generator=generator)
+    costs = {
+        name: [loss_of(base, batch_of(3, latents), shared=True, flicker_weight=weight) for weight in (0.0, 1.0, 2.0)]
+        for name, latents in (("still", still), ("moving", moving))
+    }
+    assert costs["still"] == pytest.approx([costs["still"][0]] * 3, rel=1e-4)
+    plain, once, twice = costs["moving"]
+    assert once > 1.1 * plain and twice - once == pytest.approx(once - plain, rel=1e-4)

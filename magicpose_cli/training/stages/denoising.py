@@ -35,7 +35,8 @@ def denoising_loss(
 ) -> torch.Tensor:
     """Mean squared error on the model's own prediction type (Stable Diffusion's: the noise), one t for a group.
 
-    The appearance model sees the clean reference at the targets' t, so all targets of a group share one bank.
+    The appearance model sees the clean reference at the targets' t, so all targets of a group share one bank. With
+    ``flicker_weight`` the error's change between neighbouring frames counts too: an error that stays does not flicker.
     """
     device = modules.unet.device
     scale = modules.vae.config.scaling_factor
@@ -61,13 +62,24 @@ def denoising_loss(
         batch.pose_maps[:, 1:].flatten(0, 1) if pose and not dropped else None,
         groups,
     )
-    error = (said.float() - target_of(modules.scheduler, clean, noise, t)).square()
-    weight = loss_weight(batch, recipe.noise, clean.shape[-2:]).to(device)
+    error = said.float() - target_of(modules.scheduler, clean, noise, t)  # (B, C, h, w)
     if modules.vae.config.latents_std is not None:
         # In a latent space with strong and faint channels each counts as much as it changes the picture.
-        share = torch.tensor(modules.vae.config.latents_std, device=device).square()
-        error = error * (share / share.mean()).view(-1, 1, 1)
-    return (error * weight).sum() / (weight.sum() * error.shape[1])
+        spread = torch.tensor(modules.vae.config.latents_std, device=device)
+        error = error * (spread / spread.square().mean().sqrt()).view(-1, 1, 1)
+    weight = loss_weight(batch, recipe.noise, clean.shape[-2:]).to(device)
+    loss = _weighted_mean(error.square(), weight)
+    if recipe.noise.flicker_weight:
+        changes, places = (rows.unflatten(0, (groups, pictures - 1)) for rows in (error, weight))
+        changes = changes.diff(dim=1).flatten(0, 1)  # (R·(K - 1), C, h, w)
+        places = torch.maximum(places[:, 1:], places[:, :-1]).flatten(0, 1)
+        loss = loss + recipe.noise.flicker_weight * _weighted_mean(changes.square(), places)
+    return loss
+
+
+def _weighted_mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Of (B, C, h, w) by (B, 1, h, w)."""
+    return (values * weight).sum() / (weight.sum() * values.shape[1])
 
 
 def loss_weight(batch: GroupBatch, options: NoiseOptions, size: torch.Size) -> torch.Tensor:
