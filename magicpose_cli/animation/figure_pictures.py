@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from magicpose_cli.figures.held_out import (
 )
 from magicpose_cli.video.images import write_image
 
+if TYPE_CHECKING:
+    from magicpose_cli.diffusion.pipeline import MagicPosePipeline
+
 CLIP_FRAMES, CLIP_FPS = 16, 12
 _SHEET_ROWS = 12
 _SHEET_FRAME = 9  # of each motion: well after its start
@@ -42,18 +45,34 @@ class Scores(Protocol):
 
 
 @dataclass(frozen=True)
-class FigurePictures:
-    """RGB uint8 (S, S, 3), one a pair: made with the model, and with the pose alone, without the appearance bank.
-
-    ``clips`` are (F, S, S, 3), one a motion; ``clips_frame_by_frame`` the same without the motion module.
-    """
+class PairPictures:
+    """RGB uint8 (S, S, 3), one a pair: with the model, with the pose alone (without the appearance bank), and the truth
+    through the model's autoencoder."""
 
     generated: tuple[np.ndarray, ...]
     without_bank: tuple[np.ndarray, ...]
-    clips: tuple[np.ndarray, ...]
-    clips_frame_by_frame: tuple[np.ndarray, ...]
+    autoencoded: tuple[np.ndarray, ...]
+
+
+@dataclass(frozen=True)
+class ClipPictures:
+    """RGB uint8 (F, S, S, 3), one a motion: with the model, and without its motion module from one noise for all
+    frames, and from a noise for each; and the truth through the model's autoencoder."""
+
+    generated: tuple[np.ndarray, ...] = ()
+    frame_by_frame: tuple[np.ndarray, ...] = ()
+    own_noise: tuple[np.ndarray, ...] = ()
+    autoencoded: tuple[np.ndarray, ...] = ()
+    seconds_a_frame: float = 0.0  # of ``generated``
+
+
+@dataclass(frozen=True)
+class FigurePictures:
+    """What a model makes of the held-out pairs and motions."""
+
+    pairs: PairPictures
+    clips: ClipPictures
     contact_sheet: np.ndarray | None  # people down; across a reference, then pose map and picture of each motion
-    seconds_a_frame: float  # of the clips, with the motion module where there is one
 
 
 def evaluate_figures(
@@ -86,10 +105,12 @@ def evaluate_figures(
     if request.output is not None:
         write_figure_pictures(request.output, pairs, made, overwrite=overwrite)
     scores: dict[str, Any] = {"model": choice.name}
-    scores |= score_pictures(pairs, made.generated, made.without_bank).to_json()
+    scores |= score_pictures(pairs, made.pairs.generated, made.pairs.without_bank, made.pairs.autoencoded).to_json()
     if clips:
-        scores |= score_clips(clips, made.clips, made.clips_frame_by_frame, CLIP_FPS).to_json()
-        scores["seconds_a_frame"] = round(made.seconds_a_frame, 3)
+        shown = made.clips
+        ways = (shown.generated, shown.frame_by_frame, shown.own_noise, shown.autoencoded)
+        scores |= score_clips(clips, *ways, CLIP_FPS).to_json()
+        scores["seconds_a_frame"] = round(shown.seconds_a_frame, 3)
     return scores
 
 
@@ -103,7 +124,8 @@ def write_figure_pictures(
     """
     sheet = []
     with whole_folder(folder, ours=_OURS, overwrite=overwrite) as fresh:
-        for number, (pair, picture, bare) in enumerate(zip(pairs, made.generated, made.without_bank, strict=True)):
+        shown = zip(pairs, made.pairs.generated, made.pairs.without_bank, strict=True)
+        for number, (pair, picture, bare) in enumerate(shown):
             size = picture.shape[0]
             reference = show(pair.identity, pair.reference_pose, size).image
             truth = show(pair.identity, pair.target_pose, size)
@@ -142,17 +164,31 @@ def make_figure_pictures(
     size = model_facts(model).native_size
     # The branch that drops the appearance, alone: what the networks make of the pose without a reference.
     pose_alone = Guidance(scale=0.0, drops=frozenset({APPEARANCE}))
-    generated, without_bank = [], []
+    generated, without_bank, autoencoded = [], [], []
     with progress.stage("making pictures", len(pairs), "pair") as advance:
         for number, pair in enumerate(pairs):
             reference = show(pair.identity, pair.reference_pose, size).image
-            pose_map = draw_person(show(pair.identity, pair.target_pose, size).keypoints, size)
+            truth = show(pair.identity, pair.target_pose, size)
+            pose_map = draw_person(truth.keypoints, size)
             generated.append(show_with(reference, pose_map[None], seed=number).frames[0])
             without_bank.append(show_with(reference, pose_map[None], seed=number, guidance=pose_alone).frames[0])
+            autoencoded.append(_autoencoded(pipeline, truth.image[None])[0])
             advance()
-    moved, alone, seconds = _make_clips(show_with, pipeline.motion_adapter is not None, clips, size, progress)
+    pictures = PairPictures(tuple(generated), tuple(without_bank), tuple(autoencoded))
+    moved = _make_clips(show_with, pipeline, clips, size, progress) if clips else ClipPictures()
     drawn = _contact_sheet(show_with, size, progress) if sheet else None
-    return FigurePictures(tuple(generated), tuple(without_bank), moved, alone, drawn, seconds)
+    return FigurePictures(pictures, moved, drawn)
+
+
+def _autoencoded(pipeline: "MagicPosePipeline", pictures: np.ndarray) -> np.ndarray:
+    """RGB uint8 (F, S, S, 3), encoded and decoded."""
+    import torch
+
+    from magicpose_cli.diffusion.latents import as_tensor, decode_latents, encode_pictures
+
+    with torch.no_grad():
+        pixels = (as_tensor(pictures) * 2 - 1).to(pipeline.device)
+        return np.stack(list(decode_latents(pipeline.vae, encode_pictures(pipeline.vae, pixels))))
 
 
 def _contact_sheet(show_with: Callable[..., Any], size: int, progress: Progress) -> np.ndarray:
@@ -173,21 +209,28 @@ def _contact_sheet(show_with: Callable[..., Any], size: int, progress: Progress)
 
 
 def _make_clips(
-    show_with: Callable[..., Any], has_motion: bool, clips: Sequence[HeldOutClip], size: int, progress: Progress
-) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], float]:
-    """Each clip with the motion module (where there is one) and frame by frame, and the seconds a frame."""
-    moved: list[np.ndarray] = []
-    alone: list[np.ndarray] = []
+    show_with: Callable[..., Any],
+    pipeline: "MagicPosePipeline",
+    clips: Sequence[HeldOutClip],
+    size: int,
+    progress: Progress,
+) -> ClipPictures:
+    """Each clip in each of the ways; the first two are one where the model has no motion module."""
+    rows = []
     seconds = 0.0
     with progress.stage("making clips", len(clips), "clip") as advance:
         for number, clip in enumerate(clips):
             reference = show(clip.identity, clip.reference_pose, size).image
-            maps = np.stack(
-                [draw_person(shown.keypoints, size) for shown in show_clip(clip, CLIP_FRAMES, CLIP_FPS, size)]
+            shown = show_clip(clip, CLIP_FRAMES, CLIP_FPS, size)
+            show_clip_with = partial(
+                show_with, reference, np.stack([draw_person(one.keypoints, size) for one in shown]), seed=number
             )
             began = time.perf_counter()
-            moved.append(show_with(reference, maps, seed=number).frames)
+            moved = show_clip_with().frames
             seconds += time.perf_counter() - began
-            alone.append(show_with(reference, maps, seed=number, use_motion=False).frames if has_motion else moved[-1])
+            alone = moved if pipeline.motion_adapter is None else show_clip_with(use_motion=False).frames
+            own_noise = show_clip_with(use_motion=False, shared_noise=False).frames
+            rows.append((moved, alone, own_noise, _autoencoded(pipeline, np.stack([one.image for one in shown]))))
             advance()
-    return tuple(moved), tuple(alone), seconds / max(1, len(clips) * CLIP_FRAMES)
+    ways = (tuple(way) for way in zip(*rows, strict=True))
+    return ClipPictures(*ways, seconds_a_frame=seconds / (len(clips) * CLIP_FRAMES))

@@ -42,7 +42,8 @@ def figures(
 
     Retrieval among 16 true renders, likeness and flicker, on people, poses and motions that training never sees.
     """
-    console.note(f"evaluating {model} on {pairs} held-out pairs and {clips} motions of figures")
+    motions = f" and {clips} motions" if clips else ""
+    console.note(f"evaluating {model} on {pairs} held-out pairs{motions} of figures")
     from magicpose_cli.animation.figure_pictures import evaluate_figures
     from magicpose_cli.evaluation.figures import score_clips, score_figures
 

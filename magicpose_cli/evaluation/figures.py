@@ -5,6 +5,9 @@ Retrieval: is the generated picture nearer to its own true render than to 15 oth
 the same person in the same pose with 16 faces. Distance is the mean squared difference over the region where any of
 the 16 shows a person (for expressions: a face), the same region for all, so a copied background earns nothing.
 Chance is 1 in 16.
+
+``…_autoencoder`` is what the truth itself scores after it went through the model's autoencoder: the most that a
+denoiser can reach.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,41 +42,58 @@ class FigureScores(_Scores):
     identity_top1_without_bank: float
     pose_top1_without_bank: float
     psnr_without_bank: float
+    expression_top1_autoencoder: float
+    psnr_autoencoder: float
 
 
 @dataclass(frozen=True)
 class ClipScores(_Scores):
     """Means over the held-out clips. Flicker in levels of 255 (``similarity.flicker``).
 
-    ``flicker_frame_by_frame`` is the same model's without its motion module; it equals ``flicker`` where there is none.
+    ``flicker_frame_by_frame`` is the same model's without its motion module, all frames from one noise; it equals
+    ``flicker`` where there is no module. ``flicker_own_noise`` is the same with a noise for each frame.
+    ``flicker_copied_reference`` is that of a picture that stays: how much the truth moves.
     """
 
     clips: int
     clip_psnr: float
     flicker: float
     flicker_frame_by_frame: float
+    flicker_own_noise: float
+    flicker_autoencoder: float
+    flicker_copied_reference: float
 
 
 def score_figures(
-    pairs: Sequence[HeldOutPair], generated: Sequence[np.ndarray], without_bank: Sequence[np.ndarray]
+    pairs: Sequence[HeldOutPair],
+    generated: Sequence[np.ndarray],
+    without_bank: Sequence[np.ndarray],
+    autoencoded: Sequence[np.ndarray],
 ) -> FigureScores:
-    """Score RGB uint8 (S, S, 3) pictures, one a pair, made with and without the appearance model's bank."""
-    if not len(pairs) == len(generated) == len(without_bank):
-        raise ValueError(f"{len(pairs)} pairs, {len(generated)} pictures, {len(without_bank)} without bank")
+    """Score RGB uint8 (S, S, 3) pictures, one a pair.
+
+    They were made with and without the appearance model's bank; ``autoencoded`` is the truth, encoded and decoded.
+    Raises ValueError where one is missing.
+    """
+    if not len(pairs) == len(generated) == len(without_bank) == len(autoencoded):
+        raise ValueError(
+            f"{len(pairs)} pairs, {[len(made) for made in (generated, without_bank, autoencoded)]} pictures"
+        )
     size = generated[0].shape[0]
     rows = []
-    for pair, picture, bare in zip(pairs, generated, without_bank, strict=True):
+    for pair, picture, bare, best in zip(pairs, generated, without_bank, autoencoded, strict=True):
         truth = show(pair.identity, pair.target_pose, size)
         people = [show(n, pair.target_pose, size, background=pair.identity) for n in pair.other_identities]
         poses = [show(pair.identity, n, size) for n in pair.other_poses]
         faces = [show(pair.identity, pair.target_pose, size, expression=n) for n in pair.other_expressions]
         reference = show(pair.identity, pair.reference_pose, size)
         among_people, among_poses = _people([truth, *people]), _people([truth, *poses])
+        among_faces = _faces([truth, *faces])
         rows.append(
             {
                 "identity_top1": is_nearest(picture, truth, people, among_people),
                 "pose_top1": is_nearest(picture, truth, poses, among_poses),
-                "expression_top1": is_nearest(picture, truth, faces, _faces([truth, *faces])),
+                "expression_top1": is_nearest(picture, truth, faces, among_faces),
                 "psnr": psnr(picture, truth.image),
                 "psnr_person": psnr(picture, truth.image, truth.person_mask),
                 "ssim": ssim(picture, truth.image),
@@ -81,17 +101,24 @@ def score_figures(
                 "identity_top1_without_bank": is_nearest(bare, truth, people, among_people),
                 "pose_top1_without_bank": is_nearest(bare, truth, poses, among_poses),
                 "psnr_without_bank": psnr(bare, truth.image),
+                "expression_top1_autoencoder": is_nearest(best, truth, faces, among_faces),
+                "psnr_autoencoder": psnr(best, truth.image),
             }
         )
     return FigureScores(len(pairs), size, **_means(rows))
 
 
 def score_clips(
-    clips: Sequence[HeldOutClip], generated: Sequence[np.ndarray], frame_by_frame: Sequence[np.ndarray], fps: int
+    clips: Sequence[HeldOutClip],
+    generated: Sequence[np.ndarray],
+    frame_by_frame: Sequence[np.ndarray],
+    own_noise: Sequence[np.ndarray],
+    autoencoded: Sequence[np.ndarray],
+    fps: int,
 ) -> ClipScores:
-    """Score clips, RGB uint8 (F, S, S, 3) each, made with the motion module and frame by frame."""
+    """Score clips, RGB uint8 (F, S, S, 3) each, made in the ways that ``ClipScores`` names."""
     rows = []
-    for clip, frames, alone in zip(clips, generated, frame_by_frame, strict=True):
+    for clip, frames, alone, noisy, best in zip(clips, generated, frame_by_frame, own_noise, autoencoded, strict=True):
         truth = [shown.image for shown in show_clip(clip, len(frames), fps, frames.shape[1])]
         likeness = np.mean([psnr(frame, true) for frame, true in zip(frames, truth, strict=True)])
         rows.append(
@@ -99,6 +126,9 @@ def score_clips(
                 "clip_psnr": likeness,
                 "flicker": flicker(frames, truth),
                 "flicker_frame_by_frame": flicker(alone, truth),
+                "flicker_own_noise": flicker(noisy, truth),
+                "flicker_autoencoder": flicker(best, truth),
+                "flicker_copied_reference": flicker([truth[0]] * len(truth), truth),
             }
         )
     return ClipScores(len(clips), **_means(rows))

@@ -19,14 +19,15 @@ from magicpose_cli.video.read import read_image
 
 def test_each_pair_is_shown_with_and_without_the_bank(tiny_model: Path, tmp_path: Path) -> None:
     pairs = held_out_pairs(2)
-    pictures = make_figure_pictures(tiny_model, pairs)
-    assert len(pictures.generated) == len(pictures.without_bank) == 2
+    made = make_figure_pictures(tiny_model, pairs)
+    pictures = made.pairs
+    assert len(pictures.generated) == len(pictures.without_bank) == len(pictures.autoencoded) == 2
     for picture, bare in zip(pictures.generated, pictures.without_bank, strict=True):
         assert picture.shape == bare.shape == (64, 64, 3)
         assert (picture != bare).any()
     again = make_figure_pictures(tiny_model, pairs[:1])
-    np.testing.assert_array_equal(again.generated[0], pictures.generated[0])
-    write_figure_pictures(tmp_path / "out", pairs, pictures)
+    np.testing.assert_array_equal(again.pairs.generated[0], pictures.generated[0])
+    write_figure_pictures(tmp_path / "out", pairs, made)
     row = read_image(tmp_path / "out" / "0001.png")
     assert row.shape == (64, 5 * 64, 3)
     np.testing.assert_array_equal(row[:, 128:192], pictures.generated[1])
@@ -35,8 +36,11 @@ def test_each_pair_is_shown_with_and_without_the_bank(tiny_model: Path, tmp_path
 
 def test_a_dance_is_made_with_and_without_motion(tiny_model: Path) -> None:
     made = make_figure_pictures(tiny_model, held_out_pairs(1), held_out_clips(1))
-    assert made.clips[0].shape == made.clips_frame_by_frame[0].shape == (CLIP_FRAMES, 64, 64, 3)
-    assert made.seconds_a_frame > 0
+    clips = made.clips
+    for way in (clips.generated, clips.frame_by_frame, clips.own_noise, clips.autoencoded):
+        assert way[0].shape == (CLIP_FRAMES, 64, 64, 3)
+    assert (clips.frame_by_frame[0] != clips.own_noise[0]).any()
+    assert clips.seconds_a_frame > 0
 
 
 def test_an_evaluation_and_its_pictures(tiny_model: Path, tmp_path: Path) -> None:
