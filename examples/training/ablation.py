@@ -1,4 +1,4 @@
-"""Trains the paper's ablations at a small size and prints their scores as a Markdown table.
+"""Trains the paper's ablations with a small model and prints their scores as a Markdown table.
 
     python examples/training/ablation.py > ablation.md
 
@@ -9,6 +9,7 @@ run goes on where it stopped. Progress goes to stderr.
 import json
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 RECIPES, RUNS = Path(__file__).parent / "ablation", Path("runs") / "ablation"
@@ -36,6 +37,7 @@ def train(name: str) -> None:
     subprocess.run(["magicpose", "train", str(recipe), "--out", str(folder), *resume], check=True, stdout=sys.stderr)
 
 
+@lru_cache
 def scores(name: str, options: tuple[str, ...]) -> dict[str, float]:
     model = str(RUNS / name / "model")
     command = ["magicpose", "evaluate", "figures", "--model", model, "--json", *options]
