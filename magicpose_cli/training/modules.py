@@ -147,6 +147,15 @@ def save_modules(modules: Modules, folder: Path, settings: dict[str, object], dt
             for name in PARTS:
                 if getattr(saved, name) is not None:
                     getattr(saved, name).save_pretrained(fresh / name)
+        _forget_where_from(fresh)
+
+
+def _forget_where_from(folder: Path) -> None:
+    """diffusers writes the path a network was loaded from into its config; a model that is passed on has none."""
+    for file in folder.glob("*/config.json"):
+        config = _config(file)
+        if config.pop("_name_or_path", None) is not None:
+            file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _saved(modules: Modules, name: str, dtype: torch.dtype) -> object:

@@ -31,6 +31,13 @@ def test_what_the_last_stage_exports_is_a_pipeline_that_makes_frames(stages: Pat
     assert frames.shape == (2, 32, 32, 3) and frames.dtype == np.uint8
 
 
+def test_an_exported_model_does_not_tell_where_it_was_made(stages: Path):
+    configs = [file for stage in ("base", "pose") for file in (stages / stage / "model").rglob("*.json")]
+    assert len(configs) > 8
+    for config in configs:
+        assert "_name_or_path" not in config.read_text() and str(stages) not in config.read_text()
+
+
 def test_the_motion_stage_trains_the_temporal_layers_alone(tiny, stages: Path):
     from safetensors.torch import load_file
 
