@@ -11,6 +11,7 @@ import imageio.v3 as imageio
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
+from magicpose_cli.core.confined import confined
 from magicpose_cli.core.errors import InputError, LimitError, UsageError
 from magicpose_cli.core.image_files import MAX_PIXELS
 from magicpose_cli.video.colour import on_white
@@ -24,6 +25,7 @@ _MILLISECOND = Fraction(1, 1000)
 _MAX_HELD_BYTES = 2_000_000_000  # the GIF and WebP writers hold all frames in memory
 
 
+@confined()
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """One image as RGB uint8 (height, width, 3): upright by EXIF, colours in sRGB, transparency laid on white.
 
@@ -38,6 +40,7 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         return _to_rgb(image)
 
 
+@confined()
 def check_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Upright width and height from the header alone."""
     with _opened(path, max_pixels) as image:
@@ -95,6 +98,7 @@ def _to_srgb(image: Image.Image, profile: bytes, mode: str) -> Image.Image:
         return image
 
 
+@confined()
 def animation_timing(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[Timing, int]:
     """Timing and number of pictures of a GIF or WebP."""
     tick = 10 if sniff(path) == "gif" else 1  # a GIF counts in hundredths of a second

@@ -13,12 +13,13 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from magicpose_cli.core.clip import Clip, SoundSource
+from magicpose_cli.core.confined import confined
 from magicpose_cli.core.errors import InputError, UsageError
 from magicpose_cli.core.image_files import MAX_PIXELS, image_files
 from magicpose_cli.video.colour import FrameConverter, on_white
 from magicpose_cli.video.images import animation_frames, read_image
 from magicpose_cli.video.probe import MediaInfo, probe
-from magicpose_cli.video.source import open_media, video_stream
+from magicpose_cli.video.source import check_file, open_media, video_stream
 from magicpose_cli.video.timing import at_constant_rate, frames_in
 
 __all__ = ["open_clip", "read_image"]
@@ -45,12 +46,12 @@ def open_clip(
     Raises InputError for what cannot be read, LimitError above ``max_pixels``, UsageError for a range outside the
     clip. ``frames()`` raises InputError where the file turns out damaged.
     """
+    check_file(Path(path), folder_allowed=True)  # here, and not only in the worker: a mistyped name is told at once
     info = probe(Path(path), max_pixels=max_pixels)
     if fps is not None and not 0 < fps <= 1000:
         raise UsageError(f"a frame rate of {fps} is out of range", "give a rate such as 25 or 30000/1001")
     rate = Fraction(fps) if fps is not None else info.fps
-    one_each = info.container == "folder" or info.is_image  # no clock of their own
-    duration = info.coded_frames / rate if one_each else info.duration
+    duration = info.coded_frames / rate if _one_each(info) else info.duration
     first, last = _range(info.path, duration, start, end)
     if info.missing_frames and last > info.duration - _CUT_MARGIN:
         raise InputError(
@@ -60,22 +61,30 @@ def open_clip(
         )
     count = frames_in(last - first, rate)
     begin = info.start + first
-
-    def frames() -> Iterator[np.ndarray]:
-        timed, convert = _source(info, rate, first, max_pixels)
-        for picture in at_constant_rate(timed, begin, rate, count, rate if one_each else info.fps):
-            yield convert(picture)
-
     return Clip(
         path=info.path,
         width=info.width,
         height=info.height,
         fps=rate,
         frame_count=count,
-        frames=frames,
+        frames=partial(_frames, info, rate, first, count, max_pixels),
         sound=SoundSource(info.path, begin, count / rate) if info.audio_codec else None,
         notes=_notes(info, rate),
     )
+
+
+@confined()
+def _frames(info: MediaInfo, rate: Fraction, first: Fraction, count: int, max_pixels: int) -> Iterator[np.ndarray]:
+    """``count`` RGB pictures at ``rate`` from ``first`` seconds on."""
+    timed, convert = _source(info, rate, first, max_pixels)
+    source_rate = rate if _one_each(info) else info.fps
+    for picture in at_constant_rate(timed, info.start + first, rate, count, source_rate):
+        yield convert(picture)
+
+
+def _one_each(info: MediaInfo) -> bool:
+    """Whether a picture shows for one frame, whatever the rate: there is no clock."""
+    return info.container == "folder" or info.is_image
 
 
 def _range(path: Path, duration: Fraction, start: float | None, end: float | None) -> tuple[Fraction, Fraction]:
