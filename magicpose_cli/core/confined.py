@@ -8,7 +8,6 @@ back is data of a few kinds, never code: a worker taken over by a file cannot ta
 import atexit
 import contextlib
 import functools
-import importlib
 import inspect
 import json
 import os
@@ -18,17 +17,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, fields, is_dataclass
-from fractions import Fraction
-from pathlib import Path
-from typing import Any, BinaryIO, ParamSpec, TypeVar
-
-import numpy as np
+from dataclasses import asdict
+from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
 
 from magicpose_cli.core import errors
+from magicpose_cli.core.confined_progress import ProgressReceiver
 from magicpose_cli.core.confinement import Limits
+from magicpose_cli.core.messages import pack, read_message
+from magicpose_cli.core.progress import SILENT
 
-_MOST_BYTES = 1 << 31  # of one picture
 _PATIENCE = 1.0  # seconds for a worker to stop by itself in the middle of its work
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031  # Linux's fcntl: fewer turns between the two processes
@@ -51,8 +48,9 @@ class _State:
 def confined(limits: Limits = READING) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result]]:
     """Run the decorated function of a module in a worker process; inside a worker it runs as it is.
 
-    Its first argument is the file that it reads, or has it as ``path``. Arguments and results are plain values, paths, fractions, our frozen
-    dataclasses, tuples of these, or arrays (as result alone); a generator's items come one by one.
+    Its first argument is the file that it reads, or has it as ``path``. Arguments and results are what
+    ``core/messages.py`` knows; a generator's items come one by one. An argument called ``progress`` is told by the
+    worker what to tell.
     Raises what the function raises where that is one of our errors; InputError where the worker ends in the middle.
     """
 
@@ -82,18 +80,20 @@ def _asked(name: str, limits: Limits, args: tuple[Any, ...], kwargs: dict[str, A
     """What the worker answers: the items, or the one result."""
     worker, title = _take(limits), str(getattr(args[0], "path", args[0]))
     finished = False
+    progress = kwargs.pop("progress", SILENT)
     try:
         worker.send({"call": name, "folder": os.getcwd(), "args": pack(list(args)), "kwargs": pack(kwargs)})
-        while True:
-            reply = worker.receive(title)
-            if "end" in reply:
-                finished = True
-                return
-            try:
-                yield reply["value"]
-            except GeneratorExit:
-                finished = worker.stop()
-                raise
+        with ProgressReceiver(progress) as heard:
+            while "end" not in (reply := worker.receive(title)):
+                if "progress" in reply:
+                    heard.take(reply)
+                    continue
+                try:
+                    yield reply["value"]
+                except GeneratorExit:
+                    finished = worker.stop()
+                    raise
+        finished = True
     except errors.MagicPoseError:
         finished = worker.alive()  # it told of the error, and waits for the next question
         raise
@@ -132,8 +132,7 @@ class _Worker:
             # Few arenas: each reserves memory that is never used, and counts against the limit.
             env={**os.environ, "MALLOC_ARENA_MAX": "2"},
         )
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.input, self.output = self.process.stdin, self.process.stdout
+        self.input, self.output = cast("BinaryIO", self.process.stdin), cast("BinaryIO", self.process.stdout)
         if sys.platform == "linux":
             import fcntl
 
@@ -172,10 +171,13 @@ class _Worker:
         return False
 
     def end(self) -> None:
-        """Kill it and wait until it is gone, so that it leaves no zombie."""
+        """Have it end and wait until it is gone, so that it leaves no zombie."""
         self.input.close()
         self.output.close()
         if self.owner == os.getpid():
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(_PATIENCE)
             self.process.kill()
             self.process.wait()
 
@@ -204,105 +206,6 @@ def _forget_all() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_all)
-
-
-# ---- messages: the length of a JSON text (4 bytes), the text, and the bytes of an array where it tells of one ----------
-
-
-def write_message(file: BinaryIO, message: dict[str, Any]) -> None:
-    """Send a message; an array may be its ``value`` alone."""
-    array = message.get("value")
-    if isinstance(array, np.ndarray):
-        array = np.ascontiguousarray(array)
-        message = {"array": {"shape": array.shape, "dtype": array.dtype.str}}
-    else:
-        message, array = pack(message), None
-    text = json.dumps(message).encode("ascii")
-    _write_all(file, len(text).to_bytes(4, "little") + text)
-    if array is not None:
-        _write_all(file, memoryview(array).cast("B"))
-
-
-def read_message(file: BinaryIO) -> dict[str, Any]:
-    """The next message. EOFError at the end, or where it is no message of ours."""
-    length = int.from_bytes(_read_all(file, np.empty(4, np.uint8)).tobytes(), "little")
-    try:
-        message = json.loads(_read_all(file, np.empty(length, np.uint8)).tobytes())
-        if "array" not in message:
-            return dict(unpack(message))
-        shape, kind = tuple(map(int, message["array"]["shape"])), np.dtype(str(message["array"]["dtype"]))
-        if kind.kind not in "uif" or min(shape) < 0 or np.prod([kind.itemsize, *shape], dtype=float) > _MOST_BYTES:
-            raise ValueError("an array of an impossible size")
-        return {"value": _read_all(file, np.empty(shape, kind))}
-    except (ValueError, TypeError, KeyError, MemoryError, RecursionError) as error:
-        raise EOFError from error
-
-
-def _write_all(file: BinaryIO, data: bytes | memoryview) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
-def _read_all(file: BinaryIO, into: np.ndarray) -> np.ndarray:
-    """Fill the array from the pipe, without a copy between."""
-    rest = memoryview(into).cast("B") if into.size else memoryview(b"")
-    while rest:
-        count = file.readinto(rest)  # type: ignore[attr-defined]
-        if not count:
-            raise EOFError
-        rest = rest[count:]
-    return into
-
-
-def pack(value: Any) -> Any:
-    """As JSON can hold it; what JSON does not know becomes an object with one key that begins with ``=``."""
-    if isinstance(value, Fraction):
-        return {"=fraction": str(value)}
-    if isinstance(value, Path):
-        return {"=path": str(value)}
-    if is_dataclass(value) and not isinstance(value, type):
-        name = f"{type(value).__module__}:{type(value).__qualname__}"
-        return {f"={name}": {f.name: pack(getattr(value, f.name)) for f in fields(value)}}
-    if isinstance(value, tuple):
-        return {"=tuple": [pack(item) for item in value]}
-    if isinstance(value, list):
-        return [pack(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): pack(item) for key, item in value.items()}
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    raise TypeError(f"{type(value).__name__} does not go to a worker")
-
-
-def unpack(value: Any) -> Any:
-    """The value that ``pack`` was given. ValueError for what it never gives."""
-    if isinstance(value, list):
-        return [unpack(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    key = next(iter(value), "")
-    if not key.startswith("="):
-        return {name: unpack(item) for name, item in value.items()}
-    inner = value[key]
-    if key == "=fraction":
-        return Fraction(inner)
-    if key == "=path":
-        return Path(inner)
-    if key == "=tuple":
-        return tuple(unpack(item) for item in inner)
-    kind = named(key[1:])
-    if not (isinstance(kind, type) and is_dataclass(kind)):
-        raise ValueError(f"{key[1:]} is no dataclass")
-    return kind(**{name: unpack(item) for name, item in inner.items()})
-
-
-def named(name: str) -> Any:
-    """The function or class of this package that is called ``module:name``. ValueError for others."""
-    module, _, inner = name.partition(":")
-    if not module.startswith("magicpose_cli.") or "." in inner:
-        raise ValueError(f"{name} is not ours")
-    return getattr(importlib.import_module(module), inner)
 
 
 def become_worker() -> None:

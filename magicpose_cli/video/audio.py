@@ -20,7 +20,9 @@ from magicpose_cli.core.confined import READING, confined
 from magicpose_cli.core.confinement import still_working
 from magicpose_cli.core.disk import is_disk_full
 from magicpose_cli.core.errors import DiskFullError, InputError
-from magicpose_cli.video.source import audio_stream, check_file, open_media, sniff, stream_start
+from magicpose_cli.core.files import check_file
+from magicpose_cli.core.image_files import sniff
+from magicpose_cli.video.source import audio_stream, open_media, stream_start
 
 # Codecs that players expect in the container. MP4 could hold more (Vorbis, PCM) that most will not play.
 _COPIED = {

@@ -12,14 +12,13 @@ from magicpose_cli.core.clip import DEFAULT_RATE
 from magicpose_cli.core.confined import confined
 from magicpose_cli.core.confinement import still_working
 from magicpose_cli.core.errors import InputError
-from magicpose_cli.core.image_files import MAX_PIXELS, image_files
+from magicpose_cli.core.files import check_file
+from magicpose_cli.core.image_files import MAX_PIXELS, image_files, sniff
 from magicpose_cli.video.colour import UPRIGHT, Orientation, is_hdr, orientation_of, square_size
 from magicpose_cli.video.images import animation_timing, check_image
 from magicpose_cli.video.source import (
     audio_stream,
-    check_file,
     open_media,
-    sniff,
     stream_start,
     video_stream,
 )

@@ -15,11 +15,12 @@ from av.video.stream import VideoStream
 from magicpose_cli.core.clip import Clip, SoundSource
 from magicpose_cli.core.confined import confined
 from magicpose_cli.core.errors import InputError, UsageError
+from magicpose_cli.core.files import check_file
 from magicpose_cli.core.image_files import MAX_PIXELS, image_files
 from magicpose_cli.video.colour import FrameConverter, on_white
 from magicpose_cli.video.images import animation_frames, read_image
 from magicpose_cli.video.probe import MediaInfo, probe
-from magicpose_cli.video.source import check_file, open_media, video_stream
+from magicpose_cli.video.source import open_media, video_stream
 from magicpose_cli.video.timing import at_constant_rate, frames_in
 
 __all__ = ["open_clip", "read_image"]
