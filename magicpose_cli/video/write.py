@@ -39,6 +39,7 @@ class VideoReport:
     audio: str
     sha256: str
     notes: tuple[str, ...] = ()
+    partial: str = ""  # what of its inputs is missing
 
 
 def write_video(
