@@ -22,10 +22,10 @@ def main() -> None:
     chosen = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, resource.RLIM_INFINITY))
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = chosen.keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        ends, bad = fuzz(chosen.kind, range(chosen.first, chosen.first + chosen.count), folder)
+    if chosen.keep:
+        chosen.keep.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        ends, bad = fuzz(chosen.kind, range(chosen.first, chosen.first + chosen.count), Path(folder), chosen.keep)
     for text in bad:
         sys.stdout.write(f"{text}\n")
     told = ", ".join(f"{count} {end}" for end, count in ends.most_common())

@@ -17,10 +17,10 @@ from tests.fuzz.mutate import mutated
 LONGEST = 300  # seconds of the clock for one file, on a machine that may be busy
 
 
-def fuzz(kind: str, numbers: range, folder: Path) -> tuple[Counter[str], list[str]]:
-    """Read the damaged files of these numbers. Returns how they ended, and a text for each that ended badly.
+def fuzz(kind: str, numbers: range, folder: Path, keep: Path | None = None) -> tuple[Counter[str], list[str]]:
+    """Read the damaged files of these numbers, made in ``folder``.
 
-    A bad file stays in ``folder`` as ``bad-NUMBER-NAME``.
+    Returns how they ended, and a text for each that ended badly; that file goes to ``keep``.
     """
     case = KINDS[kind]
     seeds = case.seeds(folder)
@@ -43,7 +43,8 @@ def fuzz(kind: str, numbers: range, folder: Path) -> tuple[Counter[str], list[st
         except Exception:
             ends["bad"] += 1
             bad.append(f"{kind} {number} ({name}):\n{traceback.format_exc()}")
-            (folder / f"bad-{number}-{name}").write_bytes(data)
+            if keep:
+                (keep / f"{number}-{name}").write_bytes(data)
     return ends, bad
 
 

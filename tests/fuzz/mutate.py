@@ -13,7 +13,7 @@ _WORDS = (
 
 
 def mutated(data: bytes, others: list[bytes], random: np.random.Generator, *, text: bool) -> bytes:
-    """``data`` after one or a few changes; ``others`` lend pieces. ``text`` mostly gets words that parsers trip over."""
+    """``data`` after one or a few changes; ``others`` lend pieces. ``text`` mostly gets words that trip parsers."""
     found = bytearray(data)
     for _ in range(int(random.geometric(0.6))):
         if found:
