@@ -143,7 +143,7 @@ class _Worker:
         return self.process.poll() is None
 
     def send(self, message: dict[str, Any]) -> None:
-        with contextlib.suppress(BrokenPipeError):  # the worker is dead: told when its answer is awaited
+        with contextlib.suppress(OSError, ValueError):  # its end of the pipe is gone: told when the answer is awaited
             self.input.write(json.dumps(message).encode("ascii") + b"\n")
 
     def receive(self, title: str) -> dict[str, Any]:
@@ -164,7 +164,8 @@ class _Worker:
         if self.owner != os.getpid():
             return False
         self.send({"stop": True})
-        with contextlib.suppress(errors.MagicPoseError, RuntimeError):
+        # ValueError: the garbage collector closed the pipe before it came to the generator that waits for it.
+        with contextlib.suppress(errors.MagicPoseError, RuntimeError, ValueError):
             while sys.platform == "win32" or select.select([self.output], [], [], _PATIENCE)[0]:
                 if "end" in self.receive(""):
                     return True

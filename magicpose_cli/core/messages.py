@@ -25,7 +25,7 @@ def write_message(file: BinaryIO, message: dict[str, Any]) -> None:
         message, array = pack(message), None
     text = json.dumps(message).encode("ascii")
     _write_all(file, len(text).to_bytes(4, "little") + text)
-    if array is not None:
+    if array is not None and array.size:
         _write_all(file, array.data.cast("B"))
 
 
