@@ -67,7 +67,7 @@ def test_a_bare_pickle_is_refused_and_runs_nothing(tmp_path):
     canary = tmp_path / "canary"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         (tmp_path / "evil.ckpt").write_bytes(pickle.dumps(_Evil(canary), protocol))
-        with pytest.raises(IntegrityError):
+        with pytest.raises((InputError, IntegrityError)):  # the oldest pickles begin like any text
             load_tensors(tmp_path / "evil.ckpt")
     assert not canary.exists()
 

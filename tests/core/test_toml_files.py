@@ -17,7 +17,7 @@ from magicpose_cli.core.toml_files import read_toml
         (b"a = 1\na = 2\n", "not a TOML file"),
         (b"a = " + b"9" * 5000, "not a TOML file"),
         (b"a = 0x" + b"f" * 17, "out of range"),
-        (b"[t]\nlist = [1, {b = -0x0, c = 9223372036854775808}]", "out of range"),
+        (b"[t]\nlist = [1, {b = 0x0, c = 9223372036854775808}]", "out of range"),
         (b"a = '\xff'", "not a TOML file"),
         (b"\0", "not a TOML file"),
         (b"", "empty"),
