@@ -1,6 +1,7 @@
 """Which files are images, in what order, how large one may be; and the one door through which they are opened."""
 
 import re
+import struct
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 MAX_PIXELS = 40_000_000  # of a picture or a video's frame: 8K is 33 million; a 200 kB file can claim far more
 MAX_BYTES = 500_000_000  # of an image file
+# What Pillow raises on damaged files: each of its readers has its own ways.
+BROKEN_IMAGE: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, AttributeError, ArithmeticError),
+    *(RuntimeError, struct.error),
+)
 _PILLOW_FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF"}
 _LONGEST_NUMBER = 4000  # digits; int() refuses more than 4300
 
@@ -79,7 +85,7 @@ def open_image(path: Path, max_pixels: int = MAX_PIXELS) -> "Image.Image":
             image = Image.open(path, formats=[_PILLOW_FORMATS[kind]])
     except Image.DecompressionBombError:
         raise LimitError(f"{path} claims more pixels than any photo has", "scale it down first") from None
-    except (OSError, ValueError, SyntaxError, TypeError) as error:
+    except BROKEN_IMAGE as error:
         raise InputError(f"{path} is damaged: {error}", "copy or download it again") from None
     if image.width * image.height > max_pixels:
         size = f"{image.width}x{image.height} = {image.width * image.height / 1e6:.0f} million pixels"

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from magicpose_cli.core.confined import confined
 from magicpose_cli.core.errors import InputError, LimitError, UsageError
-from magicpose_cli.core.image_files import MAX_PIXELS, open_image, sniff
+from magicpose_cli.core.image_files import BROKEN_IMAGE, MAX_PIXELS, open_image, sniff
 from magicpose_cli.video.colour import on_white
 from magicpose_cli.video.output import told_plainly, whole_output
 from magicpose_cli.video.timing import Timing, measure
@@ -32,9 +32,11 @@ def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
         try:
             image.seek(0)
             image.load()
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+            return _to_rgb(image)
+        except Image.DecompressionBombError:
+            raise _too_large(path) from None
+        except BROKEN_IMAGE as error:
             raise InputError(f"{path} is damaged or cut off: {error}", "copy or download it again") from None
-        return _to_rgb(image)
 
 
 @confined()
@@ -43,7 +45,10 @@ def check_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     with open_image(path, max_pixels) as image:
         # Pillow decodes a whole PNG in search of EXIF behind the pixels; nobody puts an orientation there.
         has_exif = image.format != "PNG" or "exif" in image.info
-        turned = has_exif and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        try:
+            turned = has_exif and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        except BROKEN_IMAGE as error:
+            raise InputError(f"{path} is damaged: {error}", "copy or download it again") from None
         return (image.height, image.width) if turned else image.size
 
 
@@ -93,7 +98,8 @@ def animation_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[tu
 
 
 def _pictures(path: Path, max_pixels: int) -> Iterator[tuple[np.ndarray, int]]:
-    open_image(path, max_pixels).close()
+    with open_image(path, max_pixels) as image:
+        size = image.size
     shortest = 20 if sniff(path) == "gif" else 1
     count = 0
     try:
@@ -102,10 +108,18 @@ def _pictures(path: Path, max_pixels: int) -> Iterator[tuple[np.ndarray, int]]:
             for picture in images.iter(mode="RGBA"):
                 milliseconds = images.metadata(index=count, exclude_applied=False).get("duration", 0)
                 # Browsers and FFmpeg show a picture with no time of its own (a GIF's: under 20 ms) for 100 ms.
+                if picture.shape[1::-1] != size:
+                    raise InputError(f"{path} changes its size at picture {count}", "convert it to a video first")
                 yield picture, int(milliseconds) if milliseconds >= shortest else 100
                 count += 1
-    except (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError) as error:
+    except Image.DecompressionBombError:
+        raise _too_large(path) from None
+    except BROKEN_IMAGE as error:
         raise InputError(f"{path} is damaged after picture {count}: {error}", "copy or download it again") from None
+
+
+def _too_large(path: Path) -> LimitError:
+    return LimitError(f"{path} claims more pixels than any picture has", "scale it down first")
 
 
 def write_image(path: Path, rgb: np.ndarray, *, overwrite: bool = False) -> None:

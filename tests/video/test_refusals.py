@@ -241,3 +241,18 @@ def test_nothing_of_a_photo_s_exif_reaches_what_is_written(tmp_path: Path) -> No
         assert b"secret" not in (tmp_path / name).read_bytes()
         with Image.open(tmp_path / name) as image:
             assert not image.getexif()
+
+
+@pytest.mark.parametrize(("side", "kind"), [(0xFFFF, LimitError), (0x0020, InputError)])
+def test_a_later_picture_of_an_animation_may_not_grow(side: int, kind: type[MagicPoseError], tmp_path: Path) -> None:
+    path = tmp_path / "grows.gif"
+    noise = np.random.default_rng(0).integers(0, 255, (2, 16, 16, 3), dtype=np.uint8)
+    first, second = (Image.fromarray(picture).quantize(16) for picture in noise)
+    first.save(path, save_all=True, append_images=[second], duration=100)
+    data = bytearray(path.read_bytes())
+    place = data.rfind(b"\x2c\0\0\0\0\x10\0\x10\0")
+    data[place + 5 : place + 9] = side.to_bytes(2, "little") * 2
+    path.write_bytes(data)
+    with pytest.raises(kind) as caught:
+        list(open_clip(path).frames())
+    assert type(caught.value) is kind
