@@ -135,7 +135,7 @@ def _take_weights(recipe: Recipe, modules: Modules, name: str, place: Path, empt
         return
     if not place.is_file():
         raise InputError(f"{recipe.path}: [weights] {name} is not there: {place}", "correct the path, or download it")
-    if is_pickle(place):
+    if name in ("motion_adapter", "pose_controlnet") and is_pickle(place):
         raise InputError(
             f"{recipe.path}: [weights] {name} is a pickle, a kind of file that can hold programs: {place}",
             "run 'magicpose convert', and name the folder that it writes",
