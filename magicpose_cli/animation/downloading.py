@@ -58,7 +58,7 @@ def fetch(
 
 
 def _convert(root: Path, model: Path, progress: Progress) -> tuple[str, ...]:
-    from magicpose_cli.diffusion.checkpoints.magicpose_ldm import convert_magicpose
+    from magicpose_cli.animation.converting import convert_apart
 
     registry = load_registry()
     tokenizer = store.tokenizer_folder(registry, root)
@@ -66,7 +66,7 @@ def _convert(root: Path, model: Path, progress: Progress) -> tuple[str, ...]:
         raise UsageError("the checkpoint is here, but its tokenizer is not", "run 'magicpose download' with no name")
     motion = store.path_of(registry.find(_MOTION), root)
     progress.note("converting the checkpoint to safetensors (once; some minutes)")
-    converted = convert_magicpose(
+    converted = convert_apart(
         store.path_of(registry.find(FULL_MODEL), root),
         model,
         tokenizer=tokenizer,

@@ -51,6 +51,7 @@ class ExtractionResult:
     report: dict
     sentences: tuple[str, ...]
     seconds: float
+    partial: str = ""  # what of the driving video is missing
 
 
 def extract(request: ExtractionRequest, progress: Progress = SILENT) -> ExtractionResult:
@@ -67,6 +68,7 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
         fps=parse_fps(request.fps) if request.fps else None,
         start=request.start,
         end=request.end,
+        lenient=request.lenient,
     )
     for note in clip.notes:
         progress.note(note)
@@ -105,6 +107,7 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
         report=quality.to_json(),
         sentences=tuple(quality.sentences()),
         seconds=time.monotonic() - started,
+        partial=clip.partial,
     )
 
 

@@ -1,6 +1,7 @@
 """``mux`` and ``compare``: frames and clips that exist already become one video."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,11 @@ def mux(request: MuxRequest, progress: Progress = SILENT) -> VideoReport:
     """Write a folder of frames, a GIF or a video as a video of constant rate, with sound."""
     check_mux(request)
     check_place(request.output, request.existing)
-    clip = open_clip(request.frames, fps=parse_fps(request.fps) if request.fps else None)
+    fps = parse_fps(request.fps) if request.fps else None
+    clip = open_clip(request.frames, fps=fps, lenient=request.lenient)
     _tell(clip, progress)
     progress.plan(1)
-    return write_video(
+    report = write_video(
         request.output,
         clip.frames(),
         clip.fps,
@@ -33,6 +35,7 @@ def mux(request: MuxRequest, progress: Progress = SILENT) -> VideoReport:
         progress=progress,
         overwrite=request.existing == "overwrite",
     )
+    return replace(report, partial=clip.partial)
 
 
 def compare(request: CompareRequest, progress: Progress = SILENT) -> VideoReport:

@@ -106,7 +106,8 @@ class AnimationRequest:
 class ExtractionRequest:
     """What ``extract`` is asked to do. ``fps`` None is the driving video's own; ``start`` and ``end`` are seconds.
 
-    ``maps`` also draws the pose maps as PNGs, ``preview`` lays the skeleton over the driving video.
+    ``maps`` also draws the pose maps as PNGs, ``preview`` lays the skeleton over the driving video. ``lenient`` takes
+    the good part of a damaged video.
     """
 
     driving: Path
@@ -118,6 +119,7 @@ class ExtractionRequest:
     end: float | None = None
     maps: bool = False
     preview: bool = False
+    lenient: bool = False
     existing: str = "refuse"
 
 
@@ -138,6 +140,7 @@ class MuxRequest:
     output: Path = Path("out.mp4")
     fps: str | None = None
     audio: str = "auto"
+    lenient: bool = False
     existing: str = "refuse"
 
 

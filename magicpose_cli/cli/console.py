@@ -19,13 +19,14 @@ from magicpose_cli.core.disk import amount_of_bytes
 PLAIN_LINE_EVERY = 5.0  # seconds between progress lines where no live line can be drawn
 _SAID_AFTER = 1.0  # a shorter stage ends without a closing line on a terminal
 _BAR_FROM_COLUMNS = 80
-_ESCAPED_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
-_BIDI_CONTROLS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
+_ESCAPED_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # Cf: what turns, hides or tags its neighbours
+_JOINERS = "\u200c\u200d"  # of Persian words and of emoji
 
 
 def printable(text: str) -> str:
-    """The text with all that could steer a terminal shown as an escape: control characters, stray bytes, bidi marks.
+    """The text with all that could steer a terminal or deceive its reader shown as an escape.
 
+    That is: control characters, stray bytes, marks that turn the direction of writing, and invisible ones.
     File names are data; a newline or ESC in one must be seen, not obeyed.
     """
 
@@ -33,7 +34,7 @@ def printable(text: str) -> str:
         code = ord(character)
         if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8
             return f"\\x{code - 0xDC00:02x}"
-        if unicodedata.category(character) in _ESCAPED_CATEGORIES or code in _BIDI_CONTROLS:
+        if unicodedata.category(character) in _ESCAPED_CATEGORIES and character not in _JOINERS:
             return character.encode("unicode_escape", "surrogatepass").decode("ascii")
         return character
 

@@ -32,12 +32,15 @@ def convert(
     motion_module: Annotated[
         Path | None, typer.Option(metavar="FILE", help="An AnimateDiff motion module to put in as well.")
     ] = None,
+    allow_pickle: Annotated[
+        bool, typer.Option("--allow-pickle", help="Also read a pickle that weights.toml does not know.")
+    ] = False,
     dtype: Annotated[str, typer.Option(metavar="float16|bfloat16|float32", help="Number type on disk.")] = "float16",
     overwrite: Overwrite = False,
 ) -> dict[str, Any]:
     """Turn an original checkpoint into safetensors for diffusers.
 
-    The checkpoint is read as plain tensors: nothing in it can run code.
+    The checkpoint is read as plain tensors, in a process of its own without network: nothing in it can run code.
     """
     console.note(f"reading {checkpoint}")
     from magicpose_cli.animation.converting import convert as run
@@ -49,6 +52,7 @@ def convert(
         controlnet=controlnet,
         motion_module=motion_module,
         dtype=dtype,
+        allow_pickle=allow_pickle,
         existing="overwrite" if overwrite else "refuse",
         progress=console,
     )

@@ -8,7 +8,7 @@ import typer
 
 from magicpose_cli.animation.request import MuxRequest, check_mux
 from magicpose_cli.cli.console import Console, amount
-from magicpose_cli.cli.options import Fps, Overwrite
+from magicpose_cli.cli.options import Fps, Lenient, Overwrite, finished
 
 EXAMPLES = (
     "magicpose mux frames/ -o out.mp4 --fps 24",
@@ -27,10 +27,12 @@ def mux(
     audio: Annotated[
         str, typer.Option(metavar="auto|none|FILE", help="The input's own sound, none, or that of a file.")
     ] = MuxRequest.audio,
+    lenient: Lenient = MuxRequest.lenient,
     overwrite: Overwrite = False,
 ) -> dict[str, Any]:
     """Make a video of a folder of frames, with sound."""
-    request = MuxRequest(frames, output, fps=fps, audio=audio, existing="overwrite" if overwrite else "refuse")
+    existing = "overwrite" if overwrite else "refuse"
+    request = MuxRequest(frames, output, fps=fps, audio=audio, lenient=lenient, existing=existing)
     check_mux(request)
     console.note(f"reading {frames}")
     from magicpose_cli.animation.muxing import mux as run
@@ -41,4 +43,4 @@ def mux(
         f"sound: {result.audio}"
     )
     console.say(f"wrote {result.path}")
-    return asdict(result)
+    return finished(console, asdict(result))

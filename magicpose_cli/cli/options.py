@@ -11,6 +11,7 @@ import typer
 
 from magicpose_cli import __version__
 from magicpose_cli.cli.console import Console, duration
+from magicpose_cli.core.errors import PartialError
 
 Device = Annotated[str, typer.Option(metavar="auto|cuda|mps|cpu", help="Where the model runs.")]
 Dtype = Annotated[
@@ -28,6 +29,7 @@ Person = Annotated[
 Start = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Begin here.")]
 End = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="End here.")]
 Fps = Annotated[str | None, typer.Option(metavar="RATE", help="Frames a second, such as 24 or 30000/1001.")]
+Lenient = Annotated[bool, typer.Option("--lenient", help="Take the good part of a damaged video; exit code 3.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="Do nothing where the output exists.")]
 
@@ -81,6 +83,14 @@ def with_console(command: Callable[..., dict[str, Any] | None]) -> Callable[...,
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     del run.__wrapped__  # type: ignore[attr-defined]
     return run
+
+
+def finished(console: Console, result: dict[str, Any]) -> dict[str, Any]:
+    """The command's result. Where its ``partial`` says that something is missing: printed, and told by PartialError."""
+    if result["partial"]:
+        console.emit(result)
+        raise PartialError(result["partial"], "what was made of the good part is kept")
+    return result
 
 
 def given(context: typer.Context, name: str) -> bool:

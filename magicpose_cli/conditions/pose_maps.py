@@ -10,8 +10,9 @@ import numpy as np
 
 from magicpose_cli.conditions.map_reading import colours_swapped, is_black, looks_like_pose_map, looks_like_pose_maps
 from magicpose_cli.core.clip import Clip
-from magicpose_cli.core.errors import InputError, LimitError
-from magicpose_cli.core.image_files import MAX_PIXELS, image_files
+from magicpose_cli.core.confined import confined
+from magicpose_cli.core.errors import InputError
+from magicpose_cli.core.image_files import image_files, open_image
 
 __all__ = ["PoseMapSource", "looks_like_pose_map", "looks_like_pose_maps", "open_pose_maps", "pose_maps_from_clip"]
 
@@ -130,37 +131,27 @@ def _samples(source: PoseMapSource) -> Iterator[np.ndarray]:
             return
 
 
+@confined()
 def _size(file: Path) -> tuple[int, int]:
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            width, height = image.size
-    except Image.DecompressionBombError:
-        raise LimitError(f"the image {file} is too large", f"pose maps of up to {MAX_PIXELS} pixels are read") from None
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"the image {file} cannot be read: {error}", "draw the pose maps again") from error
-    if width * height > MAX_PIXELS:
-        raise LimitError(
-            f"the image {file} has {width}x{height} pixels", f"pose maps of up to {MAX_PIXELS} pixels are read"
-        )
-    return width, height
+    with open_image(file) as image:
+        return image.size
 
 
+@confined()
 def _read_map(file: Path, width: int, height: int) -> np.ndarray:
     from PIL import Image
 
-    try:
-        with Image.open(file) as image:
-            if image.size != (width, height):
-                raise InputError(f"{file} changed its size while it was read", "run again when the folder is finished")
+    with open_image(file) as image:
+        if image.size != (width, height):
+            raise InputError(f"{file} changed its size while it was read", "run again when the folder is finished")
+        try:
             if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
                 layer = image.convert("RGBA")
                 black = Image.new("RGBA", layer.size, (0, 0, 0, 255))
                 return np.asarray(Image.alpha_composite(black, layer).convert("RGB"))
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise InputError(f"the image {file} cannot be read: {error}", "draw the pose maps again") from error
+        except (OSError, ValueError, SyntaxError, EOFError) as error:
+            raise InputError(f"the image {file} cannot be read: {error}", "draw the pose maps again") from error
 
 
 def _check_range(start: int, stop: int, count: int) -> None:

@@ -24,7 +24,8 @@ class Clip:
     """A video as the rest of magicpose sees it: upright, square pixels, constant rate.
 
     ``frames()`` starts a fresh pass and yields RGB uint8 (height, width, 3) arrays one by one; nothing is kept.
-    ``sound`` is None for a silent clip. ``notes`` are sentences for the user (what was converted on the way).
+    ``sound`` is None for a silent clip. ``notes`` are sentences for the user (what was converted on the way);
+    ``partial`` says what is missing where only the good part of a damaged file was taken.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class Clip:
     frames: Callable[[], Iterator[np.ndarray]]
     sound: SoundSource | None = None
     notes: tuple[str, ...] = ()
+    partial: str = ""
 
     @property
     def duration(self) -> Fraction:

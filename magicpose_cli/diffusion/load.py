@@ -37,6 +37,12 @@ _NETWORKS: dict[str, Any] = {
 _OTHERS = ("tokenizer", "scheduler")
 PARTS = (*_NETWORKS, *_OTHERS)  # the folders of a model folder
 SETTINGS = ("default_steps", "default_guidance", "native_size", "motion_shares_noise")
+# What the libraries take as the name of code to fetch or to import.
+_FOREIGN_CODE = {
+    *("auto_map", "custom_pipelines", "quantization_config"),
+    *("attn_implementation", "_attn_implementation", "_attn_implementation_internal", "experts_implementation"),
+}
+_MOST_JSON_BYTES = 10_000_000
 _AGAIN = "download or convert the model again, or give another folder"
 
 
@@ -76,7 +82,11 @@ def _read_config(folder: Path, name: str) -> dict[str, Any]:
         raise IntegrityError(f"the model in {folder} has no {name}/config.json", _AGAIN)
     if not any((folder / name).glob("*.safetensors")):
         raise IntegrityError(f"the model in {folder} has no weights in {name}/ (*.safetensors)", _AGAIN)
-    return _read_json(folder / name / "config.json")
+    config = _read_json(folder / name / "config.json")
+    for key in _FOREIGN_CODE & config.keys():
+        if config[key] not in (None, "eager", "sdpa"):
+            raise IntegrityError(f"{folder / name}/config.json asks for other code by '{key}': refused", _AGAIN)
+    return config
 
 
 def load_part(folder: Path, name: str, dtype: torch.dtype = torch.float32, *, kind: str = "") -> Any:
@@ -109,8 +119,10 @@ def _read_index(folder: Path) -> dict[str, Any]:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
+        if file.stat().st_size > _MOST_JSON_BYTES:
+            raise ValueError(f"it has more than {_MOST_JSON_BYTES / 1e6:.0f} MB")
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise IntegrityError(f"{file} cannot be read: {error}", _AGAIN) from error
     if not isinstance(content, dict):
         raise IntegrityError(f"{file} holds no settings", _AGAIN)

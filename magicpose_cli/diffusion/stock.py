@@ -1,7 +1,10 @@
 """The stock classes of diffusers and transformers that this room builds on, imported behind the torchvision guard."""
 
+import os
+
 from magicpose_cli.core.torchvision_guard import guard_torchvision
 
+os.environ["DIFFUSERS_DISABLE_REMOTE_CODE"] = "1"
 guard_torchvision()
 
 from diffusers import (  # noqa: E402

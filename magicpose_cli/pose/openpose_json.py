@@ -29,7 +29,7 @@ from magicpose_cli.pose.strict_json import read_json
 __all__ = ["ClipInfo", "PoseFolder", "check_poses_output", "read_poses", "write_poses"]
 
 _MOST_FRAME_BYTES = 16_000_000
-_MOST_LIST_BYTES = 256_000_000
+_MOST_LIST_BYTES = 128_000_000
 
 # What an extract folder may hold: a folder of these alone may be replaced.
 POSE_FOLDER_FILES = re.compile(

@@ -18,6 +18,7 @@ _KEYS = {
 # OpenPose's BODY_25 has the hips' middle at 8 and six points of the feet at the end; the rest is our order.
 _BODY_18_OF_25 = (*range(0, 8), *range(9, 19))
 
+_MOST_PEOPLE = 1000  # in a frame
 _FARTHEST = 1e6  # pixels; nothing real lies farther out
 
 _OTHER_LAYOUTS = {
@@ -41,6 +42,8 @@ def people_of(frame: Any) -> tuple[list[PersonPose], str]:
     """
     if not isinstance(frame, dict) or not isinstance(frame.get("people"), list):
         raise FrameError("no OpenPose frame: it has no list 'people'")
+    if len(frame["people"]) > _MOST_PEOPLE:
+        raise FrameError(f"it has {len(frame['people'])} people, more than {_MOST_PEOPLE}")
     people, layouts = [], set()
     for number, person in enumerate(frame["people"]):
         where = f"people[{number}]"

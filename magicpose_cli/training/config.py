@@ -2,12 +2,12 @@
 
 import math
 import re
-import tomllib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from magicpose_cli.core.errors import InputError, UsageError
+from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.toml_files import read_toml
 
 
 def _number(default: float, low: float, high: float = math.inf) -> Any:
@@ -118,12 +118,7 @@ _SECTIONS = {"data": DataOptions, "optimizer": OptimizerOptions, "noise": NoiseO
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises InputError (unreadable, not TOML) or UsageError (an unknown, missing or wrong entry)."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the recipe {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a TOML file: {error}") from error
+    table = read_toml(path)
     if "stage" not in table:
         raise UsageError(f"{path} names no stage", 'add a line such as: stage = "vae"')
     sections = {
@@ -182,7 +177,9 @@ def _checked(path: Path, where: str, table: Any, options: type) -> dict[str, Any
     checked = {}
     for name, value in table.items():
         if name not in known:
-            raise UsageError(f"{path}: {where or 'the recipe '}has no entry '{name}'", f"it takes {', '.join(known)}")
+            raise UsageError(
+                f"{path}: {where or 'the recipe '}has no entry '{name[:80]}'", f"it takes {', '.join(known)}"
+            )
         kind = known[name].type  # the type itself: this file does without postponed annotations
         if kind is float and type(value) is int:
             value = float(value)
@@ -192,9 +189,9 @@ def _checked(path: Path, where: str, table: Any, options: type) -> dict[str, Any
             value = tuple(value)
         elif type(value) is not kind:
             meant = {int: "a whole number", float: "a number", str: "a text in quotes", bool: "true or false"}[kind]
-            raise UsageError(f"{path}: {where}{name} is {value!r}, not {meant}")
+            raise UsageError(f"{path}: {where}{name} is {repr(value)[:80]}, not {meant}")
         low, high = known[name].metadata.get("range", (-math.inf, math.inf))
-        if kind in (int, float) and not low <= value <= high:
+        if kind in (int, float) and (not low <= value <= high or value in (math.inf, -math.inf)):
             within = f"at least {low:g}" if high == math.inf else f"{low:g} to {high:g}"
             raise UsageError(f"{path}: {where}{name} is {value}", f"use {within}")
         checked[name] = value

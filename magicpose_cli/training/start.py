@@ -14,6 +14,7 @@ from magicpose_cli.core.errors import DeviceError, InputError, UsageError
 from magicpose_cli.diffusion.checkpoints.animatediff import motion_component
 from magicpose_cli.diffusion.checkpoints.components import check, fill
 from magicpose_cli.diffusion.checkpoints.controlnet_ldm import controlnet_component
+from magicpose_cli.diffusion.checkpoints.safe_load import is_pickle
 from magicpose_cli.diffusion.gradient_checkpointing import enable_checkpointing
 from magicpose_cli.diffusion.load import PARTS, SETTINGS
 from magicpose_cli.diffusion.stock import ControlNetModel, EMAModel
@@ -126,7 +127,7 @@ def _trains(network: torch.nn.Module) -> bool:
 
 
 def _take_weights(recipe: Recipe, modules: Modules, name: str, place: Path, empty: bool) -> None:
-    """Put the part ``name`` of [weights] in its place: a folder in diffusers layout, or a checkpoint file."""
+    """Put the part ``name`` of [weights] in its place: a folder in diffusers layout, or a safetensors file."""
     if name not in PARTS:
         raise UsageError(f"{recipe.path}: [weights] has no part '{name}'", f"it takes {', '.join(PARTS)}")
     if place.is_dir():
@@ -134,6 +135,11 @@ def _take_weights(recipe: Recipe, modules: Modules, name: str, place: Path, empt
         return
     if not place.is_file():
         raise InputError(f"{recipe.path}: [weights] {name} is not there: {place}", "correct the path, or download it")
+    if name in ("motion_adapter", "pose_controlnet") and is_pickle(place):
+        raise InputError(
+            f"{recipe.path}: [weights] {name} is a pickle, a kind of file that can hold programs: {place}",
+            "run 'magicpose convert', and name the folder that it writes",
+        )
     if name == "motion_adapter":
         component = motion_component(place, name)
     elif name == "pose_controlnet" and modules.unet is not None:

@@ -4,6 +4,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -15,8 +16,13 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
 from magicpose_cli.core.clip import SoundSource
-from magicpose_cli.core.errors import InputError
-from magicpose_cli.video.source import audio_stream, check_file, open_media, sniff, stream_start
+from magicpose_cli.core.confined import READING, confined
+from magicpose_cli.core.confinement import still_working
+from magicpose_cli.core.disk import is_disk_full
+from magicpose_cli.core.errors import DiskFullError, InputError
+from magicpose_cli.core.files import check_file
+from magicpose_cli.core.image_files import sniff
+from magicpose_cli.video.source import audio_stream, open_media, stream_start
 
 # Codecs that players expect in the container. MP4 could hold more (Vorbis, PCM) that most will not play.
 _COPIED = {
@@ -25,9 +31,11 @@ _COPIED = {
     "matroska": ("aac", "mp3", "opus", "ac3", "eac3", "alac", "flac", "vorbis"),
 }
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
+_WRITING = replace(READING, file_size=None)
 _GAP = Fraction(1, 20)  # seconds by which a time stamp may stray before silence is put in
 
 
+@confined()
 def sound_of(path: Path) -> SoundSource | None:
     """All the sound of a file, from the first picture where it has one; None for a silent file or an image.
 
@@ -59,6 +67,7 @@ def _end(container: InputContainer, stream: AudioStream) -> Fraction:
     return end
 
 
+@confined()
 def may_copy(sound: SoundSource, container_format: str) -> bool:
     """Whether the sound's packets go into the container unchanged. Raises InputError where the file is unreadable."""
     with open_media(sound.path) as container:
@@ -66,9 +75,10 @@ def may_copy(sound: SoundSource, container_format: str) -> bool:
         return stream is not None and stream.codec_context.codec.canonical_name in _COPIED[container_format]
 
 
+@confined(_WRITING)
 def join(
-    pictures: Path,
     sound: SoundSource | None,
+    pictures: Path,
     output: Path,
     container_format: str,
     *,
@@ -78,8 +88,20 @@ def join(
     """Put the pictures of an MP4 (packets unchanged) and the sound into ``output``, in step to the packet.
 
     The sound is cut to the pictures' duration; with ``copy`` its packets go unchanged, else as AAC. ``options`` are
-    the muxer's. Raises InputError where there is no sound in the asked stretch, FFmpeg's errors where it is broken.
+    the muxer's. Raises InputError where there is no sound in the asked stretch or it is broken, DiskFullError.
     """
+    try:
+        _join(sound, pictures, output, container_format, copy, options)
+    except (av.error.FFmpegError, ValueError, OSError) as error:
+        if is_disk_full(error):
+            raise DiskFullError(f"the disk is full at {output.parent}", "free some space, and run again") from error
+        what = f"the sound of {sound.path}" if sound else f"{pictures}"
+        raise InputError(f"{what} is broken ({error})") from error
+
+
+def _join(
+    sound: SoundSource | None, pictures: Path, output: Path, container_format: str, copy: bool, options: dict[str, str]
+) -> None:
     with ExitStack() as stack:
         source = stack.enter_context(av.open(str(pictures)))
         result = stack.enter_context(av.open(str(output), "w", format=container_format, options=options))
@@ -93,6 +115,7 @@ def join(
             tracks.append(_timed(*_sound_track(sounds, sound, end, result, container_format, copy)))
         for _, _, packet in heapq.merge(*tracks, key=lambda item: item[:2]):
             result.mux(packet)
+            still_working()
 
 
 def _timed(track: Stream, packets: Iterator[av.Packet]) -> Iterator[tuple[Fraction, int, av.Packet]]:

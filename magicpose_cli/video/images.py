@@ -1,7 +1,6 @@
 """Images, and files of many images: GIF and WebP (imageio), folders of frames."""
 
 import io
-import warnings
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import pairwise
@@ -11,62 +10,46 @@ import imageio.v3 as imageio
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
+from magicpose_cli.core.confined import confined
 from magicpose_cli.core.errors import InputError, LimitError, UsageError
-from magicpose_cli.core.image_files import MAX_PIXELS
+from magicpose_cli.core.image_files import BROKEN_IMAGE, MAX_PIXELS, open_image, sniff
 from magicpose_cli.video.colour import on_white
 from magicpose_cli.video.output import told_plainly, whole_output
-from magicpose_cli.video.source import check_file, sniff
 from magicpose_cli.video.timing import Timing, measure
 
 ANIMATED_SUFFIXES = (".gif", ".webp")
-_PILLOW_FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF", "bmp": "BMP", "tiff": "TIFF"}
 _MILLISECOND = Fraction(1, 1000)
 _MAX_HELD_BYTES = 2_000_000_000  # the GIF and WebP writers hold all frames in memory
 
 
+@confined()
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """One image as RGB uint8 (height, width, 3): upright by EXIF, colours in sRGB, transparency laid on white.
 
     The first picture of an animation. Raises InputError on what is no image, LimitError above ``max_pixels``.
     """
-    with _opened(path, max_pixels) as image:
+    with open_image(path, max_pixels) as image:
         try:
             image.seek(0)
             image.load()
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+            return _to_rgb(image)
+        except Image.DecompressionBombError:
+            raise _too_large(path) from None
+        except BROKEN_IMAGE as error:
             raise InputError(f"{path} is damaged or cut off: {error}", "copy or download it again") from None
-        return _to_rgb(image)
 
 
+@confined()
 def check_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
     """Upright width and height from the header alone."""
-    with _opened(path, max_pixels) as image:
+    with open_image(path, max_pixels) as image:
         # Pillow decodes a whole PNG in search of EXIF behind the pixels; nobody puts an orientation there.
         has_exif = image.format != "PNG" or "exif" in image.info
-        turned = has_exif and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        try:
+            turned = has_exif and image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        except BROKEN_IMAGE as error:
+            raise InputError(f"{path} is damaged: {error}", "copy or download it again") from None
         return (image.height, image.width) if turned else image.size
-
-
-def _opened(path: Path, max_pixels: int) -> Image.Image:
-    check_file(path)
-    kind = sniff(path)
-    if kind == "heic":
-        raise InputError(f"{path} is a HEIC/AVIF photo, which is not read here", "save it as JPEG or PNG first")
-    if kind not in _PILLOW_FORMATS:
-        raise InputError(f"{path} is not an image that can be read", "give a PNG, JPEG, WebP, BMP or TIFF image")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own limit only warns; ours refuses below
-            image = Image.open(path, formats=[_PILLOW_FORMATS[kind]])
-    except Image.DecompressionBombError:
-        raise LimitError(f"{path} claims more pixels than any photo has", "scale it down first") from None
-    except (OSError, ValueError, SyntaxError, TypeError) as error:
-        raise InputError(f"{path} is damaged: {error}", "copy or download it again") from None
-    if image.width * image.height > max_pixels:
-        size = f"{image.width}x{image.height} = {image.width * image.height / 1e6:.0f} million pixels"
-        image.close()
-        raise LimitError(f"{path} is {size}; the limit is {max_pixels / 1e6:.0f} million", "scale it down first")
-    return image
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
@@ -95,6 +78,7 @@ def _to_srgb(image: Image.Image, profile: bytes, mode: str) -> Image.Image:
         return image
 
 
+@confined()
 def animation_timing(path: Path, *, max_pixels: int = MAX_PIXELS) -> tuple[Timing, int]:
     """Timing and number of pictures of a GIF or WebP."""
     tick = 10 if sniff(path) == "gif" else 1  # a GIF counts in hundredths of a second
@@ -114,7 +98,8 @@ def animation_frames(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[tu
 
 
 def _pictures(path: Path, max_pixels: int) -> Iterator[tuple[np.ndarray, int]]:
-    _opened(path, max_pixels).close()
+    with open_image(path, max_pixels) as image:
+        size = image.size
     shortest = 20 if sniff(path) == "gif" else 1
     count = 0
     try:
@@ -123,10 +108,18 @@ def _pictures(path: Path, max_pixels: int) -> Iterator[tuple[np.ndarray, int]]:
             for picture in images.iter(mode="RGBA"):
                 milliseconds = images.metadata(index=count, exclude_applied=False).get("duration", 0)
                 # Browsers and FFmpeg show a picture with no time of its own (a GIF's: under 20 ms) for 100 ms.
+                if picture.shape[1::-1] != size:
+                    raise InputError(f"{path} changes its size at picture {count}", "convert it to a video first")
                 yield picture, int(milliseconds) if milliseconds >= shortest else 100
                 count += 1
-    except (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError) as error:
+    except Image.DecompressionBombError:
+        raise _too_large(path) from None
+    except BROKEN_IMAGE as error:
         raise InputError(f"{path} is damaged after picture {count}: {error}", "copy or download it again") from None
+
+
+def _too_large(path: Path) -> LimitError:
+    return LimitError(f"{path} claims more pixels than any picture has", "scale it down first")
 
 
 def write_image(path: Path, rgb: np.ndarray, *, overwrite: bool = False) -> None:

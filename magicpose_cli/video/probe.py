@@ -9,20 +9,22 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from magicpose_cli.core.clip import DEFAULT_RATE
+from magicpose_cli.core.confined import confined
+from magicpose_cli.core.confinement import still_working
 from magicpose_cli.core.errors import InputError
-from magicpose_cli.core.image_files import MAX_PIXELS, image_files
+from magicpose_cli.core.files import check_file
+from magicpose_cli.core.image_files import MAX_PIXELS, image_files, sniff
 from magicpose_cli.video.colour import UPRIGHT, Orientation, is_hdr, orientation_of, square_size
 from magicpose_cli.video.images import animation_timing, check_image
 from magicpose_cli.video.source import (
     audio_stream,
-    check_file,
     open_media,
-    sniff,
     stream_start,
     video_stream,
 )
 from magicpose_cli.video.timing import Timing, frames_in, measure
 
+_SIGN_OF_LIFE = 10_000  # packets
 _STILL = ("png", "jpeg", "bmp", "tiff", "heic", "psd")
 
 
@@ -63,6 +65,7 @@ class MediaInfo:
         return self.orientation.rotation
 
 
+@confined()
 def probe(path: Path, *, max_pixels: int = MAX_PIXELS) -> MediaInfo:
     """What ``path`` holds. Reads all packets of a video, and decodes its first frame.
 
@@ -159,6 +162,8 @@ def _scan(container: InputContainer, stream: VideoStream, path: Path) -> tuple[T
         if packet.size == 0 or packet.is_discard:
             continue
         count += 1
+        if count % _SIGN_OF_LIFE == 0:
+            still_working()
         if packet.pts is not None:
             stamps.append(packet.pts)
         # Durations count decoding times: only the one that comes last tells how long the last picture shows.

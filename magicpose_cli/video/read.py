@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
-from functools import partial
+from functools import partial as bound
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from magicpose_cli.core.clip import Clip, SoundSource
-from magicpose_cli.core.errors import InputError, UsageError
+from magicpose_cli.core.confined import confined
+from magicpose_cli.core.confinement import still_working
+from magicpose_cli.core.errors import InputError, LimitError, UsageError
+from magicpose_cli.core.files import check_file
 from magicpose_cli.core.image_files import MAX_PIXELS, image_files
 from magicpose_cli.video.colour import FrameConverter, on_white
 from magicpose_cli.video.images import animation_frames, read_image
@@ -23,6 +27,7 @@ from magicpose_cli.video.timing import at_constant_rate, frames_in
 
 __all__ = ["open_clip", "read_image"]
 
+MAX_FRAMES = 1_000_000  # 11 hours at 25 a second; what goes beyond is a mistake or an attack
 _SEEK_MARGIN = 2  # seconds decoded before the asked start, for frames that lean on earlier ones
 _CUT_MARGIN = 1  # seconds before the cut of a file from which frames may lean on lost ones
 _Timed = Iterator[tuple[Fraction, Any]]
@@ -35,47 +40,96 @@ def open_clip(
     start: float | None = None,
     end: float | None = None,
     max_pixels: int = MAX_PIXELS,
+    lenient: bool = False,
 ) -> Clip:
     """A clip of upright frames with square pixels at a constant rate (``fps``, else the file's own).
 
     ``start`` and ``end`` are in seconds from the first frame. A folder of images shows one image a frame, at 25
     frames a second where no rate is given. Only the first frame is decoded before ``frames()`` is called, and
-    frames are not kept.
+    frames are not kept. ``lenient`` decodes a video once before, to take its good part where it is damaged.
 
-    Raises InputError for what cannot be read, LimitError above ``max_pixels``, UsageError for a range outside the
-    clip. ``frames()`` raises InputError where the file turns out damaged.
+    Raises InputError for what cannot be read, LimitError above ``max_pixels`` or ``MAX_FRAMES``, UsageError for a range
+    outside the clip. ``frames()`` raises InputError where the file turns out damaged.
     """
+    check_file(Path(path), folder_allowed=True)  # here, and not only in the worker: a mistyped name is told at once
     info = probe(Path(path), max_pixels=max_pixels)
     if fps is not None and not 0 < fps <= 1000:
         raise UsageError(f"a frame rate of {fps} is out of range", "give a rate such as 25 or 30000/1001")
     rate = Fraction(fps) if fps is not None else info.fps
-    one_each = info.container == "folder" or info.is_image  # no clock of their own
-    duration = info.coded_frames / rate if one_each else info.duration
+    duration = info.coded_frames / rate if _one_each(info) else info.duration
+    partial = ""
+    if lenient and info.codec not in ("gif", "webp") and not _one_each(info):
+        duration, partial = _good_part(info, max_pixels)
     first, last = _range(info.path, duration, start, end)
-    if info.missing_frames and last > info.duration - _CUT_MARGIN:
+    if not lenient and info.missing_frames and last > info.duration - _CUT_MARGIN:
         raise InputError(
             f"{info.path} is cut off: it promises {info.coded_frames + info.missing_frames} frames "
             f"and holds {info.coded_frames}",
             _other_copy(info.duration - _CUT_MARGIN),
         )
     count = frames_in(last - first, rate)
+    if count > MAX_FRAMES:
+        raise LimitError(
+            f"{info.path} has {count:,} frames; the limit is {MAX_FRAMES:,}", "take a part of it: --start and --end"
+        )
     begin = info.start + first
-
-    def frames() -> Iterator[np.ndarray]:
-        timed, convert = _source(info, rate, first, max_pixels)
-        for picture in at_constant_rate(timed, begin, rate, count, rate if one_each else info.fps):
-            yield convert(picture)
-
     return Clip(
         path=info.path,
         width=info.width,
         height=info.height,
         fps=rate,
         frame_count=count,
-        frames=frames,
+        frames=bound(_frames, info, rate, first, count, max_pixels, lenient),
         sound=SoundSource(info.path, begin, count / rate) if info.audio_codec else None,
         notes=_notes(info, rate),
+        partial=partial,
     )
+
+
+@confined()
+def _frames(
+    info: MediaInfo, rate: Fraction, first: Fraction, count: int, max_pixels: int, lenient: bool
+) -> Iterator[np.ndarray]:
+    """``count`` RGB pictures at ``rate`` from ``first`` seconds on."""
+    before = check_file(info.path, folder_allowed=True)
+    timed, convert = _source(info, rate, first, max_pixels)
+    if lenient:
+        timed = _until_damage(timed)
+    source_rate = rate if _one_each(info) else info.fps
+    for picture in at_constant_rate(timed, info.start + first, rate, count, source_rate):
+        yield convert(picture)
+    after = check_file(info.path, folder_allowed=True)
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise InputError(f"{info.path} changed while it was read", "run again when it is finished")
+
+
+def _until_damage(timed: _Timed) -> _Timed:
+    with suppress(InputError):
+        yield from timed
+
+
+@confined()
+def _good_part(info: MediaInfo, max_pixels: int) -> tuple[Fraction, str]:
+    """Seconds from the beginning that can be decoded, and a sentence on what is missing; "" where nothing is."""
+    count, last, told = 0, info.start, ""
+    try:
+        for time, _ in _video_frames(info, Fraction(0), max_pixels):
+            count, last = count + 1, max(last, time)
+            still_working()
+    except InputError as error:
+        if count == 0:
+            raise
+        told = error.message
+    promised = info.coded_frames + info.missing_frames
+    if not told and not info.missing_frames:
+        return info.duration, ""
+    good = min(last - info.start + 1 / info.fps, info.duration)
+    return good, f"{info.path}: {count} of {promised} frames could be decoded; the first {float(good):.2f} s were used"
+
+
+def _one_each(info: MediaInfo) -> bool:
+    """Whether a picture shows for one frame, whatever the rate: there is no clock."""
+    return info.container == "folder" or info.is_image
 
 
 def _range(path: Path, duration: Fraction, start: float | None, end: float | None) -> tuple[Fraction, Fraction]:
@@ -102,9 +156,9 @@ def _source(
     if info.container == "folder":
         files = image_files(info.path)
         timed = ((index / rate, file) for index, file in enumerate(files))
-        return timed, partial(_folder_image, info=info, max_pixels=max_pixels)
+        return timed, bound(_folder_image, info=info, max_pixels=max_pixels)
     if info.is_image:
-        return iter([(Fraction(0), info.path)]), partial(read_image, max_pixels=max_pixels)
+        return iter([(Fraction(0), info.path)]), bound(read_image, max_pixels=max_pixels)
     if info.container in ("gif", "webp"):
         return animation_frames(info.path, max_pixels=max_pixels), on_white
     return _video_frames(info, first, max_pixels), FrameConverter(info.orientation, info.width, info.height)

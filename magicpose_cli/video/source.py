@@ -1,8 +1,6 @@
 """Opening a media file safely: regular files and known formats only, and each failure in one sentence."""
 
-import difflib
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -16,6 +14,7 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from magicpose_cli.core.errors import InputError, LimitError
+from magicpose_cli.core.files import check_file
 from magicpose_cli.core.image_files import MAX_PIXELS
 
 # Demuxers of real containers. Playlists, concat scripts, image patterns and devices stay out: they open other files.
@@ -25,57 +24,6 @@ _FORMATS = (
 )
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 _READABLE = "give a video (MP4, MOV, MKV, WebM, AVI), a GIF or WebP, an image, or a folder of images"
-
-
-def check_file(path: Path, *, folder_allowed: bool = False) -> os.stat_result:
-    """Raise InputError unless ``path`` is a regular file that is not empty (or a folder, where allowed)."""
-    try:
-        info = os.stat(path)
-    except FileNotFoundError:
-        raise InputError(f"no such file: {path}", _did_you_mean(path)) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot open {path}: {reason}", "check the path and its permissions") from None
-    if stat.S_ISDIR(info.st_mode):
-        if folder_allowed:
-            return info
-        raise InputError(f"{path} is a folder, not a file", "name a file in it")
-    if not stat.S_ISREG(info.st_mode):
-        raise InputError(f"{path} is not a regular file", "save it to disk first, then give that file")
-    if info.st_size == 0:
-        raise InputError(f"{path} is empty (0 bytes)", "copy or download it again")
-    if not os.access(path, os.R_OK):
-        raise InputError(f"{path} may not be read by you", "change its permissions (chmod +r)")
-    return info
-
-
-def _did_you_mean(path: Path) -> str:
-    try:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.iterdir()], n=1, cutoff=0.75)
-    except (OSError, ValueError):
-        near = []
-    return f"did you mean {path.with_name(near[0])}?" if near else "check the path"
-
-
-def sniff(path: Path) -> str:
-    """The image type by the file's first bytes: png, jpeg, webp, gif, bmp, tiff, heic, psd, or "" for none of them."""
-    with open(path, "rb") as file:
-        head = file.read(32)
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    if head[:6] in (b"GIF87a", b"GIF89a"):
-        return "gif"
-    if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0":
-        return "bmp"
-    if head[:4] in (b"II*\0", b"MM\0*"):
-        return "tiff"
-    if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif", b"hevc"):
-        return "heic" if head[8:12] != b"hevc" else ""
-    return "psd" if head.startswith(b"8BPS") else ""
 
 
 @contextmanager

@@ -47,6 +47,8 @@ def measure(stamps: Iterable[int], last_duration: int, time_base: Fraction, decl
     span = int(sorted_stamps[-1] - sorted_stamps[0]) * time_base
     median = float(np.median(gaps))
     usual = gaps[np.abs(gaps - median) <= max(median / 4, 1 if median >= 2 else 0)]  # a tick more or less is rounding
+    if len(usual) == 0:  # two kinds of gaps, with the median between them
+        usual = gaps[gaps == gaps.min()]
     gap = Fraction(int(usual.sum()), len(usual)) * time_base
     last = last if last > 0 else gap
     # A gap may be off by a tenth, or by a tick of the container's clock at either end, and the rate still be constant.

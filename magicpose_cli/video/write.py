@@ -12,7 +12,7 @@ import av
 import numpy as np
 
 from magicpose_cli.core.clip import SoundSource
-from magicpose_cli.core.disk import file_sha256, is_disk_full
+from magicpose_cli.core.disk import file_sha256
 from magicpose_cli.core.errors import InputError, OutputError, UsageError
 from magicpose_cli.core.progress import SILENT, Advance, Progress
 from magicpose_cli.video.audio import join, may_copy
@@ -39,6 +39,7 @@ class VideoReport:
     audio: str
     sha256: str
     notes: tuple[str, ...] = ()
+    partial: str = ""  # what of its inputs is missing
 
 
 def write_video(
@@ -164,11 +165,6 @@ def _finish(file: Path, kind: str, sound: SoundSource | None, path: Path) -> tup
                 return way, ()
             except InputError as error:
                 told = error.message
-            except (av.error.FFmpegError, ValueError, OSError) as error:
-                if is_disk_full(error):
-                    with told_plainly(path):
-                        raise
-                told = f"the sound of {sound.path} is broken ({error})"
     if container_format != "mp4":
         with told_plainly(path):
             _join_in_place(file, None, container_format, copy=False)
@@ -178,7 +174,7 @@ def _finish(file: Path, kind: str, sound: SoundSource | None, path: Path) -> tup
 def _join_in_place(file: Path, sound: SoundSource | None, container_format: str, *, copy: bool) -> None:
     joined = file.with_suffix(".joined.tmp")
     try:
-        join(file, sound, joined, container_format, copy=copy, options=_options(container_format))
+        join(sound, file, joined, container_format, copy=copy, options=_options(container_format))
         os.replace(joined, file)
     finally:
         joined.unlink(missing_ok=True)

@@ -3,14 +3,14 @@
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from magicpose_cli.core.errors import IntegrityError, UsageError
+from magicpose_cli.core.errors import InputError, IntegrityError, LimitError, UsageError
+from magicpose_cli.core.toml_files import read_toml
 
 DEFAULT_GROUP = "animate"
 FORMATS = ("safetensors", "pickle", "onnx", "text")
@@ -99,9 +99,9 @@ def load_registry(path: Path | None = None) -> Registry:
     """Read and check a weights.toml. IntegrityError says which entry is wrong, and how."""
     path = path or registry_path()
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise IntegrityError(f"cannot read the list of weights {path}: {error}", "reinstall magicpose-cli") from error
+        content = read_toml(path)
+    except (InputError, LimitError) as error:
+        raise IntegrityError(f"cannot read the list of weights: {error}", "reinstall magicpose-cli") from error
     entries = content.get("weight")
     if content.keys() != {"weight"} or not isinstance(entries, list):
         raise IntegrityError(f"{path} is no list of [[weight]] entries", "reinstall magicpose-cli")

@@ -67,7 +67,7 @@ def test_a_bare_pickle_is_refused_and_runs_nothing(tmp_path):
     canary = tmp_path / "canary"
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         (tmp_path / "evil.ckpt").write_bytes(pickle.dumps(_Evil(canary), protocol))
-        with pytest.raises(IntegrityError):
+        with pytest.raises((InputError, IntegrityError)):  # the oldest pickles begin like any text
             load_tensors(tmp_path / "evil.ckpt")
     assert not canary.exists()
 
@@ -78,11 +78,11 @@ def test_torchscript_and_other_archives_are_refused(tmp_path):
         load_tensors(tmp_path / "script.pt")
     with zipfile.ZipFile(tmp_path / "plain.zip", "w") as archive:
         archive.writestr("readme.txt", "hello")
-    with pytest.raises(IntegrityError, match="ZIP archive"):
+    with pytest.raises(InputError, match="ZIP archive"):
         load_tensors(tmp_path / "plain.zip")
     with tarfile.open(tmp_path / "old.tar", "w") as archive:
         archive.addfile(tarfile.TarInfo("storages"), io.BytesIO())
-    with pytest.raises(IntegrityError, match="no checkpoint"):
+    with pytest.raises(InputError, match="no checkpoint"):
         load_tensors(tmp_path / "old.tar")
 
 
@@ -101,7 +101,7 @@ def test_torchscript_and_other_archives_are_refused(tmp_path):
 def test_other_files_get_one_clear_sentence(content, message, tmp_path):
     file = tmp_path / "odd [red]\n.ckpt"
     file.write_bytes(content)
-    with pytest.raises(IntegrityError, match=message):
+    with pytest.raises(IntegrityError if "damaged" in message else InputError, match=message):
         load_tensors(file)
 
 
@@ -139,6 +139,6 @@ def test_damaged_files_load_whole_or_raise_ours(position, byte, cut, tmp_path_fa
         (folder / name).write_bytes(content)
         try:
             tensors = load_tensors(folder / name)
-        except IntegrityError:
+        except (InputError, IntegrityError):
             continue
         assert all(isinstance(values, torch.Tensor) for values in tensors.values())

@@ -2,6 +2,7 @@
 
 import json
 import wave
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from PIL import Image
 from magicpose_cli.cli.app import _run
 from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.options import Session
+from magicpose_cli.video.read import open_clip
+from magicpose_cli.video.write import write_video
 
 
 @pytest.fixture
@@ -150,3 +153,16 @@ def test_demo_then_animate_from_its_record(run, tiny_model: Path, tmp_path: Path
     assert "wrote again.mp4" in again.stdout
     assert (tmp_path / "again.mp4").read_bytes() == (tmp_path / "demo.mp4").read_bytes()
     assert "\x1b" not in again.stderr and "Warning" not in again.stderr
+
+
+def test_the_good_part_of_a_damaged_video_is_kept_and_told_by_the_exit_code(call, tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3), dtype=np.uint8)
+    write_video(tmp_path / "whole.mp4", frames, Fraction(25), width=64, height=64)
+    whole = (tmp_path / "whole.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) * 6 // 10])
+    assert call("mux", "cut.mp4", "-o", "out.mp4")[0] == 10
+    code, out, err = call("mux", "cut.mp4", "-o", "out.mp4", "--lenient", "--json")
+    assert code == 3
+    told = json.loads(out)
+    assert "of 40 frames could be decoded" in told["partial"] and told["partial"] in err
+    assert open_clip(tmp_path / "out.mp4").frame_count == told["frame_count"] < 40

@@ -35,6 +35,8 @@ def test_nothing_printable_steers_a_terminal(text: str) -> None:
 
 def test_file_names_stay_readable() -> None:
     assert printable("[bold]été 日本.mp4[/]") == "[bold]été 日本.mp4[/]"
+    assert printable("نمی\u200cخواهم 👩\u200d🚀") == "نمی\u200cخواهم 👩\u200d🚀"
+    assert printable("photo\u202egpj.exe a\u200bb\ufeff\U000e0041") == "photo\\u202egpj.exe a\\u200bb\\ufeff\\U000e0041"
     assert printable("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
     assert printable(b"\xff.mp4".decode(errors="surrogateescape")) == "\\xff.mp4"
 

@@ -166,7 +166,7 @@ class TestFolders:
         with pytest.raises(InputError, match=r"2\.png is 256x100"):
             open_pose_maps(tmp_path)
         (tmp_path / "2.png").write_bytes(b"no picture")
-        with pytest.raises(InputError, match=r"2\.png cannot be read"):
+        with pytest.raises(InputError, match=r"2\.png is not an image"):
             open_pose_maps(tmp_path)
 
     def test_truncated_image(self, tmp_path, maps):

@@ -105,3 +105,26 @@ def test_parts_of_different_models_are_refused(folder, tiny):
     other.save_pretrained(folder / "appearance_unet")
     with pytest.raises(IntegrityError, match="differ in their attention layers"):
         load_pipeline(folder)
+
+
+@pytest.mark.parametrize("part", ["text_encoder", "unet"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("auto_map", {"AutoModel": "evil.Model"}),
+        ("quantization_config", {"quant_method": "custom"}),
+        ("_attn_implementation", "someone/kernel"),
+    ],
+)
+def test_settings_that_ask_for_other_code_are_refused(folder, part, key, value):
+    (folder / part / "evil.py").write_text("raise SystemExit('ran')")
+    change_json(folder, f"{part}/config.json", **{key: value})
+    with pytest.raises(IntegrityError, match=f"asks for other code by '{key}'"):
+        load_pipeline(folder)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a": ' * 50_000, " " * 10_000_001, "{" + "9" * 5000])
+def test_settings_that_are_no_settings_are_refused(folder, content):
+    (folder / "model_index.json").write_text(content)
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        load_pipeline(folder)

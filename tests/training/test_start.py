@@ -91,10 +91,12 @@ def test_the_motion_module_comes_from_given_weights(tiny_model: Path, tmp_path: 
     [
         ('hands = "x"', UsageError, "has no part 'hands'"),
         ('pose_controlnet = "nowhere.pth"', InputError, "is not there"),
+        ('motion_adapter = "p.pth"', InputError, "is a pickle"),
         ('unet = "r.toml"', UsageError, "is a file, not a folder"),
     ],
 )
 def test_wrong_weights_are_one_sentence(entry: str, error: type, told: str, tiny_model: Path, tmp_path: Path):
+    torch.save({"a": torch.ones(1)}, tmp_path / "p.pth")
     recipe = _recipe(tmp_path, f'stage = "pose"\nstart = "{tiny_model}"\n[weights]\n{entry}\n')
     with pytest.raises(error, match=told):
         prepare_modules(recipe, stage_of("pose"))

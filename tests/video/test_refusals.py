@@ -12,6 +12,7 @@ from PIL import Image
 
 from magicpose_cli.core.errors import InputError, LimitError, MagicPoseError
 from magicpose_cli.video.audio import sound_of
+from magicpose_cli.video.images import write_image
 from magicpose_cli.video.probe import probe
 from magicpose_cli.video.read import open_clip, read_image
 
@@ -190,3 +191,68 @@ def test_images_cut_off(kind: str, tmp_path: Path) -> None:
     refusal(cut)
     with pytest.raises(InputError):
         read_image(cut)
+
+
+def test_a_lenient_reader_keeps_the_good_part(video: Path) -> None:
+    whole = video.read_bytes()
+    assert open_clip(video, lenient=True).partial == ""
+    cut = video.with_name("cut.mp4")
+    cut.write_bytes(whole[: len(whole) * 6 // 10])
+    damaged = video.with_name("damaged.mp4")
+    third = len(whole) // 3
+    damaged.write_bytes(whole[:third] + np.random.default_rng(0).bytes(third) + whole[2 * third :])
+    for path in (cut, damaged):
+        clip = open_clip(path, lenient=True)
+        assert "of 40 frames could be decoded" in clip.partial
+        good, found = list(open_clip(video).frames()), list(clip.frames())
+        assert len(found) == clip.frame_count
+        assert path == damaged or 10 < len(found) < 40
+        assert all(np.array_equal(a, b) for a, b in zip(good[:8], found[:8], strict=True))
+    cut.write_bytes(whole[:200])
+    with pytest.raises(InputError, match="cut off"):
+        open_clip(cut, lenient=True)
+
+
+def test_too_many_frames(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("magicpose_cli.video.read.MAX_FRAMES", 39)
+    with pytest.raises(LimitError, match="40 frames"):
+        open_clip(video)
+    assert open_clip(video, end=1.0).frame_count == 25
+
+
+def test_a_file_that_grows_while_it_is_read_is_refused(video: Path) -> None:
+    frames = open_clip(video).frames()
+    next(frames)
+    with open(video, "ab") as file:
+        file.write(bytes(1000))
+    with pytest.raises(InputError, match="changed while it was read"):
+        list(frames)
+
+
+def test_nothing_of_a_photo_s_exif_reaches_what_is_written(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112] = "secret words", 6
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 30.0, 0.0), 3: "E", 4: (13.0, 22.0, 0.0)})
+    Image.new("RGB", (60, 40), "red").save(tmp_path / "photo.jpg", exif=exif, comment=b"secret words")
+    picture = read_image(tmp_path / "photo.jpg")
+    assert picture.shape == (60, 40, 3)
+    for name in ("copy.png", "copy.jpg", "copy.webp"):
+        write_image(tmp_path / name, picture)
+        assert b"secret" not in (tmp_path / name).read_bytes()
+        with Image.open(tmp_path / name) as image:
+            assert not image.getexif()
+
+
+@pytest.mark.parametrize(("side", "kind"), [(0xFFFF, LimitError), (0x0020, InputError)])
+def test_a_later_picture_of_an_animation_may_not_grow(side: int, kind: type[MagicPoseError], tmp_path: Path) -> None:
+    path = tmp_path / "grows.gif"
+    noise = np.random.default_rng(0).integers(0, 255, (2, 16, 16, 3), dtype=np.uint8)
+    first, second = (Image.fromarray(picture).quantize(16) for picture in noise)
+    first.save(path, save_all=True, append_images=[second], duration=100)
+    data = bytearray(path.read_bytes())
+    place = data.rfind(b"\x2c\0\0\0\0\x10\0\x10\0")
+    data[place + 5 : place + 9] = side.to_bytes(2, "little") * 2
+    path.write_bytes(data)
+    with pytest.raises(kind) as caught:
+        list(open_clip(path).frames())
+    assert type(caught.value) is kind

@@ -69,3 +69,9 @@ def test_one_frame_lasts_one_frame(declared: Fraction | None) -> None:
 
 def test_no_pictures_give_no_pictures() -> None:
     assert list(at_constant_rate(iter([]), Fraction(0), Fraction(25), 10, Fraction(25))) == []
+
+
+def test_two_kinds_of_gaps_with_the_median_between_them() -> None:
+    timing = measure([0, 40, 440], 0, MS, None)
+    assert timing.variable
+    assert timing.fps == 25

@@ -19,7 +19,10 @@ _FETCH_AGAIN = "get the file again: from the Hub's 'download' button, or with 'm
 
 
 def file_format(path: Path) -> str:
-    """``safetensors``, ``torch`` (ZIP archive) or ``torch-legacy``; anything else raises IntegrityError."""
+    """``safetensors``, ``torch`` (ZIP archive) or ``torch-legacy``.
+
+    Raises InputError for what is no checkpoint at all, IntegrityError for a bare pickle.
+    """
     try:
         with open(path, "rb") as file:
             start = file.read(1024)
@@ -30,7 +33,7 @@ def file_format(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror}", "give the path of one checkpoint file") from error
 
     if not start:
-        raise IntegrityError(f"{path} is empty", _FETCH_AGAIN)
+        raise InputError(f"{path} is empty", _FETCH_AGAIN)
     if start.startswith(b"PK\x03\x04"):
         return "torch"
     if start.startswith(_LEGACY_TORCH):
@@ -38,22 +41,28 @@ def file_format(path: Path) -> str:
     if start[8:9] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= size - 8:
         return "safetensors"
     if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")):
-        raise IntegrityError(f"{path} is a web page, not a checkpoint: a login or error page?", _FETCH_AGAIN)
+        raise InputError(f"{path} is a web page, not a checkpoint: a login or error page?", _FETCH_AGAIN)
     if start.startswith(_LFS_POINTER):
-        raise IntegrityError(f"{path} is a Git LFS pointer, not the weights themselves", "run 'git lfs pull' there")
+        raise InputError(f"{path} is a Git LFS pointer, not the weights themselves", "run 'git lfs pull' there")
     if start[:1] == b"\x80":
         raise IntegrityError(f"{path} is a Python pickle, not a torch checkpoint: refused", _FETCH_AGAIN)
-    raise IntegrityError(
+    raise InputError(
         f"{path} is no checkpoint that is known here: it starts with {start[:8].hex(' ')}",
         "give a .safetensors file or a torch checkpoint (.th, .pth, .ckpt, .bin)",
     )
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether the checkpoint's names and shapes are a pickle, which can hold programs. Raises as ``file_format``."""
+    return file_format(path) != "safetensors"
 
 
 def load_tensors(path: Path | str) -> dict[str, torch.Tensor]:
     """Name → tensor on the CPU, mapped from the disk where the format allows, so that it costs memory when read.
 
     A Lightning-style ``state_dict`` inside is taken out of its shell. Raises InputError where the file cannot be
-    read and IntegrityError where it is damaged, asks to run code, or holds something other than tensors.
+    read or is no checkpoint, and IntegrityError where it is damaged, asks to run code, or holds other things than
+    tensors.
     """
     path = Path(path)
     kind = file_format(path)
@@ -114,7 +123,7 @@ def _check_archive(path: Path) -> None:
     if any(name.endswith("/constants.pkl") for name in names):
         raise IntegrityError(f"{path} is a TorchScript program, not weights: refused", "give a checkpoint of weights")
     if not any(name.endswith("data.pkl") for name in names):
-        raise IntegrityError(f"{path} is a ZIP archive, not a torch checkpoint", "unpack it and give the file inside")
+        raise InputError(f"{path} is a ZIP archive, not a torch checkpoint", "unpack it and give the file inside")
 
 
 def _one_line(error: Exception) -> str:
