@@ -108,10 +108,10 @@ def _accepted(console: Console, plan: "DownloadPlan", yes: bool) -> bool:
     console.note(f"to fetch into {plan.root}:")
     for weight in plan.missing:
         console.note(f"  {weight.name:20}  {amount(weight.bytes_about, 'byte'):>9}  {weight.purpose}")
-    total, converted = amount(plan.download_bytes, "byte"), amount(plan.converted_bytes, "byte")
-    free = amount(plan.free_bytes, "byte")
-    kept = f" (another {amount(plan.kept_bytes, 'byte')} came before)" if plan.kept_bytes else ""
-    console.note(f"  {total} to download{kept}, {converted} more once converted; {free} are free")
+    total, free = amount(plan.download_bytes, "byte"), amount(plan.free_bytes, "byte")
+    kept = f" ({amount(plan.kept_bytes, 'byte')} came before)" if plan.kept_bytes else ""
+    converted = f", {amount(plan.converted_bytes, 'byte')} more once converted" if plan.converted_bytes else ""
+    console.note(f"  {total} to download{kept}{converted}; {free} are free")
     for licence, names in plan.licences.items():
         console.note(f"  licence of {', '.join(names)}: {licence}")
     if yes or not plan.unasked:

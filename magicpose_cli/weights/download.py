@@ -119,7 +119,7 @@ def download(
 
 def _kept(weight: Weight, root: Path) -> int:
     part = store.part_of(store.path_of(weight, root), weight)
-    return min(part.stat().st_size, weight.bytes_about) if part.is_file() else 0
+    return part.stat().st_size if part.is_file() else 0
 
 
 def _check_plan(plan: DownloadPlan) -> None:
@@ -142,27 +142,32 @@ def _check_plan(plan: DownloadPlan) -> None:
 
 def _fetch_all(plan: DownloadPlan, patience: Patience, progress: Progress) -> None:
     """All that is missing, some files at once. The first failure stops the others; all that came is kept."""
-    few = len(plan.missing) == 1
-    title = f"download {plan.missing[0].name if few else f'{len(plan.missing)} files'}"
+    title = plan.missing[0].name if len(plan.missing) == 1 else f"{len(plan.missing)} files"
     total = sum(weight.bytes_about for weight in plan.missing)
+    try:
+        with progress.stage(f"download {title}", total, "byte", done=plan.kept_bytes) as advance:
+            _run(plan, patience, Reports(progress, advance))
+    except BaseException as error:
+        if not isinstance(error, Exception):  # a signal
+            progress.note("what has come is kept: the same command goes on from there")
+        raise
+
+
+def _run(plan: DownloadPlan, patience: Patience, reports: Reports) -> None:
     stop = threading.Event()
-    with progress.stage(title, total or None, "byte", done=plan.kept_bytes) as advance:
-        reports = Reports(progress, advance)
-        pool = ThreadPoolExecutor(patience.files_at_once, thread_name_prefix="download")
+    pool = ThreadPoolExecutor(patience.files_at_once, thread_name_prefix="download")
+    try:
         pending: set[Future[None]] = {
             pool.submit(fetch, weight, store.path_of(weight, plan.root), patience, reports, stop)
             for weight in plan.missing
         }
-        try:
-            while pending:
-                done, pending = wait(pending, _LOOK_EVERY, FIRST_COMPLETED)
-                for future in done:
-                    future.result()
-        except BaseException as error:
-            stop.set()
-            if not isinstance(error, Exception):
-                reports.note("what has come is kept: the same command goes on from there")
-            # The word of a signal is not kept waiting; an error leaves no thread behind it.
-            pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
-            raise
-        pool.shutdown()
+        while pending:
+            done, pending = wait(pending, _LOOK_EVERY, FIRST_COMPLETED)
+            for future in done:
+                future.result()
+    except BaseException as error:
+        stop.set()
+        # The word of a signal is not kept waiting; an error leaves no thread behind it.
+        pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
+        raise
+    pool.shutdown()

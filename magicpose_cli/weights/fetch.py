@@ -1,5 +1,6 @@
 """One file from the Hub to its place: tried again where that may help, gone on with where it broke off."""
 
+import contextlib
 import threading
 import time
 from pathlib import Path
@@ -49,8 +50,9 @@ def fetch(weight: Weight, path: Path, patience: Patience, reports: Reports, stop
                 _fill(part, weight, patience, reports, stop)
                 if not part.place(path) and not verify.is_intact(path, weight):
                     raise OutputError(f"{part.path} was taken away while it was written", "run the same again")
-            store.mark_verified(path, weight.sha256)
-            store.sweep_parts(path)
+            with contextlib.suppress(OSError):  # the file is in its place, whatever befalls the rest
+                store.mark_verified(path, weight.sha256)
+                store.sweep_parts(path)
 
 
 def _fill(part: PartFile, weight: Weight, patience: Patience, reports: Reports, stop: threading.Event) -> None:
@@ -72,10 +74,14 @@ def _fill(part: PartFile, weight: Weight, patience: Patience, reports: Reports, 
             raise
         else:
             if part.sha256 != weight.sha256:
-                mismatch = verify.mismatch(part.path, weight, part.sha256)
                 if was_wrong:
+                    found = part.sha256
                     part.discard()
-                    raise mismatch
+                    raise IntegrityError(
+                        f"what comes as {weight.name} is not the file that weights.toml names: "
+                        f"sha256 is {found}, it should be {weight.sha256}",
+                        "nothing of it was kept; try again later, or choose another mirror with HF_ENDPOINT",
+                    )
                 was_wrong = True
                 reports.note(f"{weight.name}: what came has the wrong sha256; fetching it once more from the start")
                 _start_again(part, reports)

@@ -64,7 +64,7 @@ def ask(weight: Weight, start: int, etag: str, stall: float) -> Iterator[Answer]
 
     ranged = {"range": f"bytes={start}-"} | ({"if-range": etag} if etag else {}) if start else {}
     headers = {"user-agent": f"magicpose/{__version__}", "accept-encoding": "identity"} | ranged
-    token, host = _token(), "the Hub"
+    token, host, answering = _token(), "the Hub", False
     try:
         url = httpx2.URL(hf_hub_url(weight.repo, weight.file, revision=weight.revision))
         hub = home = _origin(url)
@@ -81,6 +81,7 @@ def ask(weight: Weight, start: int, etag: str, stall: float) -> Iterator[Answer]
                 if _origin(url) == hub:
                     _check_hub(response, weight, bool(token))
                 _check_status(response, weight, start)
+                answering = True
                 yield _checked_body(response, weight, start, etag)
                 return
         raise DownloadError(f"{host} sends {weight.name} in circles", "try again later, or check HF_ENDPOINT")
@@ -94,8 +95,13 @@ def ask(weight: Weight, start: int, etag: str, stall: float) -> Iterator[Answer]
                 f"{host} cannot show that it is {host}: {error}",
                 "check this machine's clock, and its proxy: SSL_CERT_FILE names the certificates to trust",
             ) from error
-        what = f"no byte for {stall:g} s" if isinstance(error, httpx2.TimeoutException) else str(error)
-        raise PassingError(f"{host}: {what or 'the connection broke'}") from error
+        if isinstance(error, httpx2.TimeoutException):
+            what = f"no byte for {stall:g} s"
+        elif answering and not isinstance(error, httpx2.DecodingError):
+            what = "the connection broke in the middle of the file"
+        else:
+            what = str(error) or "no connection"
+        raise PassingError(f"{host}: {what}") from error
 
 
 def _token() -> str | None:
@@ -133,7 +139,7 @@ def _next_url(url: Any, location: str, weight: Weight) -> Any:
 def _check_announced(response: Any, weight: Weight) -> None:
     """Size and sha256 that the Hub names before it sends us on."""
     _check_offered_size(response.headers.get("x-linked-size", ""), response.url.host, weight)
-    announced = response.headers.get("x-linked-etag", "").strip('"')
+    announced = response.headers.get("x-linked-etag", "").removeprefix("W/").strip('"')
     if _SHA256.fullmatch(announced) and announced != weight.sha256:
         raise IntegrityError(
             f"{response.url.host} offers another file as {weight.name}: "

@@ -1,5 +1,6 @@
 """Files that the Hub's own tools fetched already (``HF_HOME``, ``HF_HUB_CACHE``) need not be fetched again."""
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -43,9 +44,11 @@ def take(found: Path, weight: Weight, path: Path, progress: Progress) -> bool:
                     return False
             try:
                 os.link(found, path)
-            except OSError:
-                return _copy(found, weight, path)
-            store.mark_verified(path, weight.sha256)
+            except OSError:  # another disk, or one without links
+                if not _copy(found, weight, path):
+                    return False
+            with contextlib.suppress(OSError):
+                store.mark_verified(path, weight.sha256)
             return True
 
 
@@ -54,7 +57,4 @@ def _copy(found: Path, weight: Weight, path: Path) -> bool:
         part.restart()
         while chunk := source.read(_CHUNK):
             part.write(chunk)
-        if part.sha256 != weight.sha256 or not part.place(path):
-            return False
-    store.mark_verified(path, weight.sha256)
-    return True
+        return part.sha256 == weight.sha256 and part.place(path)

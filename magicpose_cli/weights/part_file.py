@@ -78,6 +78,7 @@ class PartFile:
 
     def discard(self) -> None:
         """Close and delete: what came is worth nothing."""
+        self.size = 0
         self._file.close()
         self._unlink()
 
@@ -92,6 +93,8 @@ class PartFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+        if not self.size:
+            self._unlink()
 
 
 @contextlib.contextmanager

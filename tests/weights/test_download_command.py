@@ -1,6 +1,5 @@
 """``magicpose download`` as a user runs it, against the local hub."""
 
-import json
 import shutil
 import subprocess
 import sys
@@ -23,11 +22,9 @@ main()
         ("cut", 0, "trying again in"),
         ("down", 30, "magicpose: error: cannot fetch down: 127.0.0.1: the server fails (503)"),
         ("much-too-busy", 30, "try again in 15 minutes"),
-        ("login", 30, "answered with a web page instead of login"),
         ("gated", 31, "run 'hf auth login' or set HF_TOKEN"),
         ("gone", 32, "has no file folder/weights.bin for gone: someone/gone at 0123456789ab"),
         ("flipped", 33, "it should be"),
-        ("shorter", 33, "do not use it"),
     ],
 )
 def test_each_end_has_its_code_and_its_sentence(name, code, words, clients, content):
@@ -40,7 +37,7 @@ def test_each_end_has_its_code_and_its_sentence(name, code, words, clients, cont
         assert clients.path(name).read_bytes() == content and f"on disk: {clients.path(name)}" in done.stdout
 
 
-def test_offline_asked_listed_and_verified(clients, content):
+def test_offline_asked_once_and_verified(clients, content):
     done = clients.cli("download", "good", "--yes", names=("good",), HF_HUB_OFFLINE="1")
     assert done.returncode == 34 and "HF_HUB_OFFLINE forbids the network" in done.stderr
     done = clients.cli("download", "good", names=("good",))
@@ -50,46 +47,38 @@ def test_offline_asked_listed_and_verified(clients, content):
     (folder / "good" / "weights.bin").unlink()
     done = clients.cli("download", "good", "--dir", folder, names=("good",))
     assert done.returncode == 0, "the licence was accepted before: nobody need be asked"
-    done = clients.cli("download", "--list", "--json", "--dir", folder, names=("good",))
-    assert [(each["name"], each["on_disk"]) for each in json.loads(done.stdout)["weights"]] == [("good", True)]
-    assert clients.cli("download", "--verify", "--dir", folder, names=("good",)).stdout == "intact   good\n"
     (folder / "good" / "weights.bin").write_bytes(content[::-1])
     done = clients.cli("download", "--verify", "--dir", folder, names=("good",))
     assert done.returncode == 33 and "magicpose download good" in done.stderr
 
 
-def test_with_the_files_there_no_socket_is_opened(clients, hub):
-    assert clients.cli("download", "good", "--yes", names=("good",)).returncode == 0
-    seen = len(hub.asked)
-    words = [sys.executable, "-c", _GUARDED, "download", "good"]
-    settings = {"env": clients.environment(("good",)), "capture_output": True, "text": True, "timeout": 120}
-    done = subprocess.run(words, **settings)
-    assert done.returncode == 0 and "SOCKET" not in done.stderr, done.stderr
-    shutil.rmtree(clients.path("good").parent)
-    assert "SOCKET" in subprocess.run(words, **settings).stderr, "the guard sees sockets"
-    assert len(hub.asked) > seen
-
-
-def test_the_kernel_sees_no_socket_either(clients, tmp_path):
+def test_with_the_files_there_no_socket_is_opened(clients, hub, tmp_path):
+    """Seen from inside and by the kernel, with no network at all: as far as this machine lets us look."""
     trace = tmp_path / "trace"
-    strace = ["strace", "-f", "-qq", "-e", "trace=socket,connect", "-o", str(trace)]
-    if not shutil.which("strace") or subprocess.run([*strace, "true"], capture_output=True).returncode:
-        pytest.skip("needs a strace that may trace")
-    for words in (["good", "--yes"], ["good"]):
-        done = clients.cli("download", *words, names=("good",), prefix=strace)
-        assert done.returncode == 0, done.stderr
-        calls = [line for line in trace.read_text().splitlines() if "AF_INET" in line or "AF_UNIX" in line]
-        assert bool(calls) == ("--yes" in words), calls
+    alone = _if_it_works("unshare", "-n")
+    traced = _if_it_works("strace", "-f", "-qq", "-e", "trace=socket,connect", "-o", str(trace))
+
+    def download(prefix: list[str]) -> subprocess.CompletedProcess[str]:
+        words = [*prefix, sys.executable, "-c", _GUARDED, "download", "good", "--yes", "--tries", "1"]
+        environment = clients.environment(("good",))
+        return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
+
+    if alone:
+        assert download(alone).returncode == 30, "no network is no bug"
+    done = download(traced)
+    assert done.returncode == 0 and "SOCKET" in done.stderr, "the guard sees sockets"
+    assert not traced or "connect(" in trace.read_text(), "and so does the kernel"
+    seen = len(hub.asked)
+    done = download([*alone, *traced])
+    assert done.returncode == 0 and "SOCKET" not in done.stderr, done.stderr
+    assert not traced or not trace.read_text(), "the kernel saw a socket"
+    assert len(hub.asked) == seen
 
 
-def test_without_a_network_card_what_is_there_is_used(clients):
-    alone = ["unshare", "-n"]
-    if not shutil.which("unshare") or subprocess.run([*alone, "true"], capture_output=True).returncode:
-        pytest.skip("needs the right to a network of its own")
-    words = ["download", "good", "--yes", "--tries", "1"]
-    assert clients.cli(*words, names=("good",), prefix=alone).returncode == 30, "no network is no bug"
-    assert clients.cli(*words, names=("good",)).returncode == 0
-    assert clients.cli(*words, names=("good",), prefix=alone).returncode == 0
+def _if_it_works(*words: str) -> list[str]:
+    """These words, to be put before a command, where this machine lets us; else none."""
+    works = shutil.which(words[0]) and subprocess.run([*words, "true"], capture_output=True).returncode == 0
+    return list(words) if works else []
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Every way in which a server or a line can fail, over real sockets: each ends in the file, or in its own error."""
 
-import pytest
-
 # repository (see hub_server.py) → how many notes of another try there are
 RECOVERS = {
     "good": 0,
@@ -40,8 +38,8 @@ FAILS = {
     "other-sha256": ("IntegrityError", "offers another file"),
     "other-total": ("IntegrityError", "with 3072001 bytes"),
     "unsized-short": ("DownloadError", "ends after 1000 of 3072000 bytes"),
-    "always-cut": ("DownloadError", "peer closed connection"),
-    "always-reset": ("DownloadError", "reset"),
+    "always-cut": ("DownloadError", "broke in the middle"),
+    "always-reset": ("DownloadError", "broke in the middle"),
     "always-expired": ("DownloadError", "refuses the Hub's address"),
     "packed-badly": ("DownloadError", "header"),
     "bad-length": ("DownloadError", "ontent-"),
@@ -113,20 +111,15 @@ def test_what_does_not_pass_is_told_apart_and_leaves_nothing_unverified(clients,
     for name in ("always-reset", "always-expired", "down", "always-busy"):
         assert len(hub.of("hub", name)) == 3, name
     kept = {path.parent.name: path.stat().st_size for path in clients.weights.rglob("*.part")}
-    assert kept == {
-        **dict.fromkeys(FAILS, 0) | {"always-cut": len(content) // 2, "always-reset": 1000, "unsized-short": 1000}
-    }
+    assert kept == {"always-cut": len(content) // 2, "always-reset": 1000, "unsized-short": 1000}
 
 
-@pytest.mark.parametrize("side", ["recovers", "fails"])
-def test_a_line_that_stands_still_or_drips_is_given_up(side, clients, content):
-    stall = {"stall": 0.5, "tries": 2}
-    if side == "recovers":
-        told = clients.run("stalled", "dripping", patience=stall | {"tries": 6})
-        assert all(clients.path(name).read_bytes() == content for name in ("stalled", "dripping"))
-        assert "no byte for 0.5 s" in told.notes["stalled"][0] and "too slow" in told.notes["dripping"][0]
-        return
-    told = clients.run("silent", "always-stalled", "always-dripping", patience=stall)
+def test_a_line_that_stands_still_or_drips_is_given_up(clients, content):
+    names = ("stalled", "dripping", "silent", "always-stalled", "always-dripping")
+    told = clients.run(*names, patience={"stall": 0.5})
+    assert "no byte for 0.5 s" in told.notes["stalled"][0] and "too slow" in told.notes["dripping"][0]
+    for name in ("stalled", "dripping"):
+        assert clients.path(name).read_bytes() == content
     for name, words in {"silent": "no byte for 0.5 s", "always-stalled": "no byte", "always-dripping": "slow"}.items():
         assert told.results[name]["error"] == "DownloadError" and words in told.results[name]["message"]
 
@@ -135,9 +128,8 @@ def test_no_server_at_all(clients):
     told = clients.run("good", HF_ENDPOINT="http://127.0.0.1:9")
     assert told.results["good"]["error"] == "DownloadError" and "127.0.0.1" in told.results["good"]["message"]
     assert len(told.notes["good"]) == 2
-    for address in ("ftp://127.0.0.1", "not an address"):
-        told = clients.run("good", HF_ENDPOINT=address)
-        assert told.results["good"]["error"] == "DownloadError" and "HF_ENDPOINT" in told.results["good"]["hint"]
+    told = clients.run("good", HF_ENDPOINT="ftp://127.0.0.1")
+    assert told.results["good"]["error"] == "DownloadError" and "HF_ENDPOINT" in told.results["good"]["hint"]
 
 
 def test_a_token_that_the_hub_refuses(clients):
