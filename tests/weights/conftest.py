@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -184,6 +185,12 @@ class Clients:
             text=True,
             timeout=120,
         )
+
+    @staticmethod
+    def if_it_works(*words: str) -> list[str]:
+        """These words, to be put before a command, where this machine has them and lets us; else none."""
+        works = shutil.which(words[0]) and subprocess.run([*words, "true"], capture_output=True).returncode == 0
+        return list(words) if works else []
 
 
 def wait_for(process: subprocess.Popen[str], reached: Callable[[dict], bool], told: Told | None = None) -> None:

@@ -55,8 +55,8 @@ def test_offline_asked_once_and_verified(clients, content):
 def test_with_the_files_there_no_socket_is_opened(clients, hub, tmp_path):
     """Seen from inside and by the kernel, with no network at all: as far as this machine lets us look."""
     trace = tmp_path / "trace"
-    alone = _if_it_works("unshare", "-n")
-    traced = _if_it_works("strace", "-f", "-qq", "-e", "trace=socket,connect", "-o", str(trace))
+    alone = clients.if_it_works("unshare", "-n")
+    traced = clients.if_it_works("strace", "-f", "-qq", "-e", "trace=socket,connect", "-o", str(trace))
 
     def download(prefix: list[str]) -> subprocess.CompletedProcess[str]:
         words = [*prefix, sys.executable, "-c", _GUARDED, "download", "good", "--yes", "--tries", "1"]
@@ -73,12 +73,6 @@ def test_with_the_files_there_no_socket_is_opened(clients, hub, tmp_path):
     assert done.returncode == 0 and "SOCKET" not in done.stderr, done.stderr
     assert not traced or not trace.read_text(), "the kernel saw a socket"
     assert len(hub.asked) == seen
-
-
-def _if_it_works(*words: str) -> list[str]:
-    """These words, to be put before a command, where this machine lets us; else none."""
-    works = shutil.which(words[0]) and subprocess.run([*words, "true"], capture_output=True).returncode == 0
-    return list(words) if works else []
 
 
 @pytest.fixture(scope="module")

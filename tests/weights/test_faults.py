@@ -116,7 +116,7 @@ def test_what_does_not_pass_is_told_apart_and_leaves_nothing_unverified(clients,
 
 def test_a_line_that_stands_still_or_drips_is_given_up(clients, content):
     names = ("stalled", "dripping", "silent", "always-stalled", "always-dripping")
-    told = clients.run(*names, patience={"stall": 0.5})
+    told = clients.run(*names, patience={"stall": 0.5, "tries": 4})
     assert "no byte for 0.5 s" in told.notes["stalled"][0] and "too slow" in told.notes["dripping"][0]
     for name in ("stalled", "dripping"):
         assert clients.path(name).read_bytes() == content
