@@ -10,6 +10,7 @@ from magicpose_cli.core.paths import weights_root
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.weights import store
 from magicpose_cli.weights.download import DownloadPlan, download
+from magicpose_cli.weights.patience import Patience
 from magicpose_cli.weights.registry import Weight, load_registry
 from magicpose_cli.weights.verify import Verified, verify_all
 
@@ -44,11 +45,16 @@ def fetch(
     root: Path | None,
     *,
     accept: Callable[[DownloadPlan], bool],
+    tries: int = Patience.tries,
     progress: Progress = SILENT,
 ) -> Fetched:
-    """Download what is missing of these names (none: what ``animate`` needs), and convert the checkpoint if it came."""
+    """Download what is missing of these names (none: what ``animate`` needs), and convert the checkpoint if it came.
+
+    ``tries``: how often a file is tried in a row without anything new of it.
+    """
     root, names, registry = root or weights_root(), tuple(names), load_registry()
-    paths = download(names, root, accept=accept, registry=registry, progress=progress)
+    patience = Patience(tries=tries)
+    paths = download(names, root, accept=accept, registry=registry, progress=progress, patience=patience)
     if FULL_MODEL not in {weight.name for weight in registry.select(names)}:
         return Fetched(root, paths, None)
     model = store.model_folder(FULL_MODEL, root)
@@ -82,6 +88,4 @@ def broken_error(found: Iterable[Verified]) -> IntegrityError | None:
     if not broken:
         return None
     names = " ".join(each.weight.name for each in broken)
-    return IntegrityError(
-        "; ".join(each.message for each in broken), f"delete them and run: magicpose download {names}"
-    )
+    return IntegrityError("; ".join(each.message for each in broken), f"fetch them again: magicpose download {names}")

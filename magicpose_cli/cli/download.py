@@ -8,6 +8,7 @@ import typer
 
 from magicpose_cli.cli.console import Console, amount, printable
 from magicpose_cli.core.errors import UsageError
+from magicpose_cli.weights.patience import Patience
 
 if TYPE_CHECKING:
     from magicpose_cli.weights.download import DownloadPlan
@@ -32,10 +33,14 @@ def download(
         Path | None,
         typer.Option("--dir", metavar="FOLDER", help="Where weights are kept.  [default: ~/.cache/magicpose/weights]"),
     ] = None,
+    tries: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Give up after so many failures in a row that brought nothing new.")
+    ] = Patience.tries,
 ) -> dict[str, Any]:
     """Fetch the full-size model's weights, checked and converted.
 
-    Shows sizes and licences first and asks once. Everything is pinned and checked by sha256.
+    Shows sizes and licences first and asks once. Everything is pinned and checked by sha256. Broken off, the same
+    command goes on where it was.
     """
     if list_only and verify:
         raise UsageError("--list and --verify cannot go together")
@@ -56,7 +61,9 @@ def download(
             raise error
         return result
     console.note("looking at what is on disk")
-    fetched = downloading.fetch(names, folder, accept=lambda plan: _accepted(console, plan, yes), progress=console)
+    fetched = downloading.fetch(
+        names, folder, accept=lambda plan: _accepted(console, plan, yes), tries=tries, progress=console
+    )
     for note in fetched.notes:
         console.say(note)
     for path in fetched.paths:
@@ -101,12 +108,13 @@ def _accepted(console: Console, plan: "DownloadPlan", yes: bool) -> bool:
     console.note(f"to fetch into {plan.root}:")
     for weight in plan.missing:
         console.note(f"  {weight.name:20}  {amount(weight.bytes_about, 'byte'):>9}  {weight.purpose}")
-    total, converted = amount(plan.download_bytes, "byte"), amount(plan.converted_bytes, "byte")
-    free = amount(plan.free_bytes, "byte")
-    console.note(f"  {total} to download, {converted} more once converted; {free} are free")
+    total, free = amount(plan.download_bytes, "byte"), amount(plan.free_bytes, "byte")
+    kept = f" ({amount(plan.kept_bytes, 'byte')} came before)" if plan.kept_bytes else ""
+    converted = f", {amount(plan.converted_bytes, 'byte')} more once converted" if plan.converted_bytes else ""
+    console.note(f"  {total} to download{kept}{converted}; {free} are free")
     for licence, names in plan.licences.items():
         console.note(f"  licence of {', '.join(names)}: {licence}")
-    if yes:
+    if yes or not plan.unasked:
         return True
     if console.quiet or console.as_json or sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(

@@ -1,5 +1,6 @@
 """Where weights and models lie on this machine. Paths alone: nothing is made or fetched here."""
 
+import glob
 import json
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -47,6 +48,17 @@ def mini_folder() -> Path:
 def tokenizer_folder(registry: Registry, root: Path | None = None) -> Path:
     """The folder of the downloaded CLIP vocabulary, as the converter takes it."""
     return path_of(registry.find("tokenizer-vocab"), root).parent
+
+
+def part_of(path: Path, weight: Weight) -> Path:
+    """Where the bytes of a file wait until all have come. Another sha256, another name: versions never mix."""
+    return path.with_name(f"{path.name}.{weight.sha256[:12]}.part")
+
+
+def sweep_parts(path: Path) -> None:
+    """Delete what earlier versions of the file left unfinished, once ``path`` is there."""
+    for part in path.parent.glob(f"{glob.escape(path.name)}.{'[0-9a-f]' * 12}.part*"):
+        part.unlink(missing_ok=True)
 
 
 def mark_verified(path: Path, sha256: str) -> None:

@@ -1,146 +1,50 @@
-"""A hub and a file server on this machine, speaking the Hub's protocol over real sockets, and a client process."""
+"""A local hub, and clients of it in processes of their own."""
 
-import hashlib
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-REVISION = "0123456789abcdef0123456789abcdef01234567"
-CONTENT = bytes(range(256)) * 12_000  # 3 MB
+_HERE = Path(__file__).parent
+_spec = importlib.util.spec_from_file_location("hub_server", _HERE / "hub_server.py")
+assert _spec and _spec.loader
+hub_server = importlib.util.module_from_spec(_spec)
+sys.modules["hub_server"] = hub_server
+_spec.loader.exec_module(hub_server)
 
-_CLIENT = """
-import json, sys
-opened = []
-sys.addaudithook(lambda event, arguments: opened.append(str(arguments[1])) if event == "socket.connect" else None)
-from magicpose_cli.core.errors import MagicPoseError
-from magicpose_cli.core.progress import SILENT
-from magicpose_cli.weights.download import download
-
-class Progress:
-    def __init__(self): self.notes = []
-    stage = staticmethod(SILENT.stage)
-    def note(self, message): self.notes.append(message)
-
-results = {}
-for name in sys.argv[1:]:
-    progress, asked, before = Progress(), [], len(opened)
-    try:
-        paths = download([name], accept=lambda plan: asked.append(plan.download_bytes) or True, progress=progress)
-        outcome = {"paths": [str(path) for path in paths]}
-    except MagicPoseError as error:
-        outcome = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
-    results[name] = outcome | {"notes": progress.notes, "asked": asked, "connections": len(opened) - before}
-print(json.dumps(results))
-"""
-
-
-@dataclass
-class LocalHub:
-    """Which requests came in, by repository: (path, authorization). ``repo`` names choose the behaviour."""
-
-    address: str = ""
-    hub_requests: list[tuple[str, str | None]] = field(default_factory=list)
-    file_requests: list[tuple[str, str | None]] = field(default_factory=list)
-    failed_once: set[str] = field(default_factory=set)
-
-    def first_time(self, repo: str) -> bool:
-        first = repo not in self.failed_once
-        self.failed_once.add(repo)
-        return first
-
-
-def _handlers(state: LocalHub, files_address: Callable[[], str]):
-    class Quiet(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *arguments):
-            pass
-
-        def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
-            self.send_response(status)
-            for name, value in ({"Content-Length": str(len(body))} | headers).items():
-                self.send_header(name.replace("_", "-"), value)
-            self.end_headers()
-            self.wfile.write(body)
-
-    class Hub(Quiet):
-        def do_GET(self):
-            state.hub_requests.append((self.path, self.headers.get("Authorization")))
-            repo = self.path.split("/")[2]
-            if repo == "moved":
-                self.answer(307, Location=self.path.replace("/moved/", "/good/"))
-            elif repo == "gated":
-                self.answer(403, X_Error_Code="GatedRepo", X_Error_Message="Access is restricted")
-            elif repo == "private":
-                self.answer(401)
-            elif repo == "gone":
-                self.answer(404, X_Error_Code="EntryNotFound")
-            elif repo == "old-commit":
-                self.answer(404, X_Error_Code="RevisionNotFound")
-            elif repo == "busy" and state.first_time(repo):
-                self.answer(429, RateLimit='"resolvers";r=0;t=0')
-            elif repo == "much-too-busy":
-                self.answer(429, RateLimit='"resolvers";r=0;t=900')
-            elif repo == "down":
-                self.answer(503, Retry_After="0")
-            elif repo == "login":
-                self.answer(200, b"<html>please log in</html>", Content_Type="text/html; charset=utf-8")
-            elif repo == "direct":
-                self.answer(200, CONTENT, ETag='"x"', X_Repo_Commit=REVISION)
-            else:
-                location = f"{files_address()}/{repo}?X-Signature=secret-signature"
-                self.answer(302, Location=location, X_Repo_Commit=REVISION, X_Linked_Size=str(len(CONTENT)))
-
-    class Files(Quiet):
-        def do_GET(self):
-            state.file_requests.append((self.path, self.headers.get("Authorization")))
-            repo = self.path[1:].split("?")[0]
-            body = CONTENT
-            if repo == "flipped":
-                body = bytes([body[0] ^ 1]) + body[1:]
-            elif repo == "longer":
-                body += b"!"
-            if repo == "cut" and state.first_time(repo):
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body[: len(body) // 2])
-                self.close_connection = True
-            elif repo == "unsized-short":
-                self.send_response(200)
-                self.send_header("Connection", "close")
-                self.end_headers()
-                self.wfile.write(body[:1000])
-                self.close_connection = True
-            else:
-                self.answer(200, body)
-
-    return Hub, Files
+QUICK = {"tries": 3, "first_wait": 0.01, "stall": 30.0, "gain": 100_000}
 
 
 @pytest.fixture(scope="session")
-def hub() -> Iterator[LocalHub]:
-    state, servers = LocalHub(), []
-    # 127.0.0.1 and localhost are two origins to the client, as the Hub and its file host are
-    hub_handler, files_handler = _handlers(state, lambda: f"http://localhost:{servers[1].server_port}")
-    for handler in (hub_handler, files_handler):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-    state.address = f"http://127.0.0.1:{servers[0].server_port}"
-    yield state
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+def server() -> Any:
+    """The module of the local hub: its content, names of what it does, and ``local_hub``."""
+    return hub_server
+
+
+@pytest.fixture(scope="session")
+def _hub() -> Iterator[Any]:
+    with hub_server.local_hub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def hub(_hub: Any) -> Any:
+    """The local hub, asked nothing so far."""
+    _hub.forget()
+    return _hub
+
+
+@pytest.fixture(scope="session")
+def content() -> bytes:
+    return hub_server.CONTENT
 
 
 def entry(name: str, **changes: object) -> dict[str, object]:
@@ -149,9 +53,9 @@ def entry(name: str, **changes: object) -> dict[str, object]:
         "name": name,
         "repo": f"someone/{name}",
         "file": "folder/weights.bin",
-        "revision": REVISION,
-        "sha256": hashlib.sha256(CONTENT).hexdigest(),
-        "size": len(CONTENT),
+        "revision": hub_server.REVISION,
+        "sha256": hub_server.SHA256,
+        "size": len(hub_server.CONTENT),
         "format": "safetensors",
         "licence": "for tests",
         "purpose": "a file of the tests",
@@ -178,37 +82,133 @@ def _write_toml() -> Callable[..., Path]:
     return write_toml
 
 
-@pytest.fixture(scope="session")
-def content() -> bytes:
-    return CONTENT
+@dataclass
+class Told:
+    """What a client said: the outcome by name, and all notes and counts on the way."""
+
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    done: dict[str, list[int]] = field(default_factory=dict)
+
+    def read(self, line: str) -> None:
+        said = json.loads(line)
+        now = "now"
+        if "note" in said:
+            self.notes.setdefault(now, []).append(said["note"])
+        elif "done" in said:
+            self.done.setdefault(now, []).append(said["done"])
+        elif "result" in said:
+            for name in said["of"]:
+                self.results[name] = said["result"]
+                self.notes[name] = self.notes.get(now, [])
+                self.done[name] = self.done.get(now, [])
+            self.notes.pop(now, None), self.done.pop(now, None)
 
 
-@pytest.fixture
-def client(hub: LocalHub, tmp_path: Path) -> Callable[..., dict[str, dict]]:
-    """Run ``download`` for each name in one fresh process; what came of each, by name."""
+@dataclass
+class Clients:
+    """Starts downloads against the local hub, with a home of their own."""
 
-    def run(*names: str, entries: list[dict[str, object]] | None = None, **environment: str) -> dict[str, dict]:
-        registry = write_toml(tmp_path / "weights.toml", entries or [entry(name) for name in names])
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
+    hub: Any
+    folder: Path
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / "home" / "weights"
+
+    def path(self, name: str) -> Path:
+        return self.weights / name / "weights.bin"
+
+    def part(self, name: str) -> Path:
+        return self.path(name).with_name(f"weights.bin.{hub_server.SHA256[:12]}.part")
+
+    def environment(self, names: tuple[str, ...], entries: list | None = None, **changes: str) -> dict[str, str]:
+        registry = write_toml(self.folder / "weights.toml", entries or [entry(name) for name in names])
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("HF_")}
         settings = {
-            "HF_ENDPOINT": hub.address,
-            "HF_HOME": str(tmp_path / "hf"),
-            "HF_HUB_DOWNLOAD_TIMEOUT": "5",
-            "MAGICPOSE_HOME": str(tmp_path / "home"),
+            "HF_ENDPOINT": self.hub.address,
+            "HF_HOME": str(self.folder / "hf"),
+            "MAGICPOSE_HOME": str(self.folder / "home"),
             "MAGICPOSE_WEIGHTS_TOML": str(registry),
             "NO_PROXY": "127.0.0.1,localhost",
             "PYTHONPATH": str(Path(__file__).parents[2]),
         }
-        done = subprocess.run(
-            [sys.executable, "-c", _CLIENT, *names],
-            env=inherited | settings | environment,
+        return kept | settings | changes
+
+    def start(
+        self,
+        *names: str,
+        entries: list | None = None,
+        together: bool = False,
+        locks_do_nothing: bool = False,
+        file_size_limit: int = 0,
+        patience: dict | None = None,
+        **environment: str,
+    ) -> subprocess.Popen[str]:
+        """A process that downloads these names, one call each (or all in one), and tells of it on its stdout."""
+        job = {
+            "names": names,
+            "together": together,
+            "patience": QUICK | (patience or {}),
+            "locks_do_nothing": locks_do_nothing,
+            "file_size_limit": file_size_limit,
+        }
+        return subprocess.Popen(
+            [sys.executable, _HERE / "client.py", json.dumps(job)],
+            env=self.environment(names, entries, **environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, process: subprocess.Popen[str], told: Told | None = None) -> Told:
+        told = told or Told()
+        out, err = process.communicate(timeout=120)
+        for line in out.splitlines():
+            told.read(line)
+        assert process.returncode == 0 and not err, f"a room writes nothing to the terminal: {err}"
+        assert "hf_secret" not in out and "secret-signature" not in out
+        return told
+
+    def run(self, *names: str, **settings: Any) -> Told:
+        """Download these names, one call each; what came of them."""
+        return self.finish(self.start(*names, **settings))
+
+    def cli(self, *words: object, names: tuple[str, ...], **settings: Any) -> subprocess.CompletedProcess[str]:
+        """``magicpose WORDS`` as a user without a terminal runs it."""
+        prefix = settings.pop("prefix", [])
+        return subprocess.run(
+            [*prefix, sys.executable, "-m", "magicpose_cli", *map(str, words)],
+            env=self.environment(names, **settings),
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0, done.stderr
-        assert not done.stderr, "a room writes nothing to the terminal"
-        assert "hf_secret" not in done.stdout and "secret-signature" not in done.stdout
-        return json.loads(done.stdout)
 
-    return run
+    @staticmethod
+    def if_it_works(*words: str) -> list[str]:
+        """These words, to be put before a command, where this machine has them and lets us; else none."""
+        works = shutil.which(words[0]) and subprocess.run([*words, "true"], capture_output=True).returncode == 0
+        return list(words) if works else []
+
+
+def wait_for(process: subprocess.Popen[str], reached: Callable[[dict], bool], told: Told | None = None) -> None:
+    """Read what the client tells until ``reached`` is true of a line."""
+    assert process.stdout
+    for line in process.stdout:
+        if told:
+            told.read(line)
+        if reached(json.loads(line)):
+            return
+    raise AssertionError("the client ended before")
+
+
+@pytest.fixture(name="wait_for", scope="session")
+def _wait_for() -> Callable[..., None]:
+    return wait_for
+
+
+@pytest.fixture
+def clients(hub: Any, tmp_path: Path) -> Clients:
+    return Clients(hub, tmp_path)

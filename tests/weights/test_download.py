@@ -1,6 +1,7 @@
-"""Downloads against a real server that speaks the Hub's protocol, and misbehaves by the repository's name."""
+"""What is asked of whom, and when: nothing at all where the files are there."""
 
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
@@ -8,73 +9,61 @@ from magicpose_cli.core.errors import AccessError, DiskFullError, OfflineError, 
 from magicpose_cli.weights.download import download, plan_download
 from magicpose_cli.weights.registry import load_registry
 
-
-def _parts(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.suffix == ".part"]
-
-
-def test_good_files_arrive_and_need_no_network_again(client, hub, content, tmp_path):
-    names = ("good", "direct", "moved", "busy", "cut")
-    hub_before, files_before = len(hub.hub_requests), len(hub.file_requests)
-    first = client(*names, HF_TOKEN="hf_secret")
-    for name in names:
-        (path,) = first[name]["paths"]
-        assert Path(path) == tmp_path / "home" / "weights" / name / "weights.bin"
-        assert Path(path).read_bytes() == content
-        assert first[name]["asked"] == [len(content)]
-    assert len(first["busy"]["notes"]) == 1 and "too many requests" in first["busy"]["notes"][0]
-    assert len(first["cut"]["notes"]) == 1 and "trying again" in first["cut"]["notes"][0]
-    hub_requests, file_requests = hub.hub_requests[hub_before:], hub.file_requests[files_before:]
-    assert {token for _, token in hub_requests} == {"Bearer hf_secret"}
-    assert {token for _, token in file_requests} == {None}, "the token left the Hub"
-    assert all("/resolve/0123456789abcdef" in path for path, _ in hub_requests)
-
-    seen = len(hub.hub_requests)
-    for offline in ("0", "1"):
-        again = client(*names, HF_HUB_OFFLINE=offline)
-        assert all(again[name]["paths"] == first[name]["paths"] for name in names)
-        assert not any(again[name]["connections"] or again[name]["asked"] for name in names)
-    assert len(hub.hub_requests) == seen
+# What ``hf download`` does: it is the Hub's own client that finds the local hub to speak its protocol.
+_HUBS_OWN_CLIENT = """
+import sys
+from huggingface_hub import hf_hub_download
+print(hf_hub_download(sys.argv[1], sys.argv[2], revision=sys.argv[3]))
+"""
 
 
-def test_failures_are_told_apart_and_leave_nothing(client, tmp_path):
-    names = ("flipped", "longer", "unsized-short", "gated", "private", "gone", "old-commit")
-    names += ("much-too-busy", "down", "login")
-    found = client(*names)
-    expected = {
-        "flipped": ("IntegrityError", "sha256 is"),
-        "longer": ("IntegrityError", "3072001 bytes, weights.toml says 3072000"),
-        "unsized-short": ("IntegrityError", "sent 1000 bytes"),
-        "gated": ("AccessError", "licence has to be accepted"),
-        "private": ("AccessError", "missing, private or gated"),
-        "gone": ("NotOnHubError", "no file folder/weights.bin"),
-        "old-commit": ("NotOnHubError", "no such commit"),
-        "much-too-busy": ("DownloadError", "too many requests"),
-        "down": ("DownloadError", "the server fails (503)"),
-        "login": ("DownloadError", "web page"),
-    }
-    for name, (error, words) in expected.items():
-        assert found[name]["error"] == error, found[name]
-        assert words in found[name]["message"], found[name]
-        assert found[name]["hint"]
-    assert "hf auth login" in found["gated"]["hint"] and "15 minutes" in found["much-too-busy"]["hint"]
-    wrong, right = found["flipped"]["message"].split("sha256 is ")[1].split(", it should be ")
-    assert len(wrong) == len(right) == 64 and wrong != right
-    files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
-    assert not files, "nothing unverified may stay"
+def test_files_that_are_there_need_no_network(clients, hub):
+    names = ("good", "direct")
+    first = clients.run(*names)
+    assert all(first.results[name]["sockets"] for name in names), "the guard sees sockets"
+    seen = len(hub.asked)
+    clients.path("good").with_name("weights.bin.verified").unlink()  # so that it is hashed again
+    again = clients.run(*names)
+    assert all(again.results[name]["paths"] == first.results[name]["paths"] for name in names)
+    assert not any(again.results[name]["sockets"] or again.results[name]["asked"] for name in names)
+    assert len(hub.asked) == seen
 
 
-def test_a_damaged_file_on_disk_is_fetched_anew(client, content):
-    (path,) = map(Path, client("good")["good"]["paths"])
-    path.write_bytes(content[:-1] + b"?")
-    assert client("good")["good"]["asked"], "it was taken for good"
-    assert path.read_bytes() == content
+def test_a_damaged_file_on_disk_is_fetched_anew_and_stays_until_then(clients, content):
+    for name in ("good", "always-cut"):
+        clients.path(name).parent.mkdir(parents=True)
+        clients.path(name).write_bytes(content[:-1] + b"?")
+    found = clients.run("good", "always-cut").results
+    assert found["good"]["asked"], "it was taken for good"
+    assert clients.path("good").read_bytes() == content
+    assert "error" in found["always-cut"] and clients.path("always-cut").read_bytes() == content[:-1] + b"?"
 
 
-def test_no_server_at_all(client):
-    found = client("good", HF_ENDPOINT="http://127.0.0.1:9")
-    assert found["good"]["error"] == "DownloadError" and "127.0.0.1" in found["good"]["message"]
-    assert len(found["good"]["notes"]) == 2
+def test_what_the_hubs_own_tools_left_is_used_token_and_files(clients, hub, server, content, entry):
+    environment = clients.environment((), HF_HUB_DISABLE_XET="1")
+    for repo, file in (("good", "folder/weights.bin"), ("direct", "folder/weights.bin")):
+        words = [f"someone/{repo}", file, server.REVISION]
+        done = subprocess.run(
+            [sys.executable, "-c", _HUBS_OWN_CLIENT, *words], env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    (clients.folder / "hf" / "token").write_text("hf_secret\n")
+    seen = len(hub.asked)
+
+    entries = [entry("good"), entry("direct"), entry("newer", repo="someone/good", revision="f" * 40)]
+    entries.append(entry("other", repo="someone/direct", sha256="0" * 64))
+    told = clients.run("good", "direct", "newer", entries=entries, HF_HUB_OFFLINE="1")
+    for name in ("good", "direct", "newer"):  # at its commit; a small file; at any commit, by its sha256
+        assert "error" not in told.results[name] and not told.results[name]["sockets"]
+        assert clients.path(name).read_bytes() == content
+    assert len(hub.asked) == seen
+    assert clients.path("good").stat().st_nlink > 1, "linked, not copied"
+    told = clients.run("other", entries=entries, HF_HUB_OFFLINE="1")
+    assert told.results["other"]["error"] == "OfflineError" and not clients.path("other").exists()
+    assert "wrong sha256; it is left alone" in told.notes["other"][0]
+
+    clients.run("cut")
+    assert {each.token for each in hub.of("hub", "cut")} == {"Bearer hf_secret"}
 
 
 def test_offline_and_not_there(entry, write_toml, tmp_path):
@@ -85,23 +74,37 @@ def test_offline_and_not_there(entry, write_toml, tmp_path):
 
 
 def test_the_plan_says_sizes_and_licences_and_can_be_declined(
-    entry, write_toml, client, tmp_path, content, monkeypatch
+    entry, write_toml, clients, tmp_path, content, monkeypatch
 ):
     entries = [entry("good", used_for=["animate"], converted_about=10), entry("direct", licence="another")]
-    client("good", entries=entries)
+    clients.run("good", entries=entries)
     registry = load_registry(tmp_path / "weights.toml")
     root = tmp_path / "home" / "weights"
     plan = plan_download(["animate", "direct"], root, registry=registry)
     assert [w.name for w in plan.present] == ["good"] and [w.name for w in plan.missing] == ["direct"]
     assert plan.licences == {"another": ("direct",)} and plan.download_bytes == len(content)
+    assert plan.unasked == plan.missing
     assert plan_download((), tmp_path / "no" / "such" / "folder", registry=registry).converted_bytes == 10
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     with pytest.raises(AccessError, match="not accepted"):
         download(["direct"], root, accept=lambda plan: False, registry=registry)
+    assert plan_download(["direct"], root, registry=registry).unasked, "a no is no yes"
     with pytest.raises(UsageError, match="goood") as error:
         plan_download(["goood"], root, registry=registry)
     assert "did you mean good" in error.value.hint
+
+
+def test_a_licence_is_asked_for_once_and_again_when_its_words_change(entry, write_toml, clients, tmp_path):
+    clients.run("always-cut")  # accepted, and broken off
+    for licence, unasked in (("for tests", ()), ("for tests, and more", ("always-cut",))):
+        registry = load_registry(write_toml(tmp_path / "other.toml", [entry("always-cut", licence=licence)]))
+        plan = plan_download(["always-cut"], clients.weights, registry=registry)
+        assert tuple(weight.name for weight in plan.unasked) == unasked
+    for damage in ("", "not json", "[]"):
+        (clients.weights / "accepted-licences.json").write_text(damage)
+        registry = load_registry(write_toml(tmp_path / "other.toml", [entry("always-cut")]))
+        assert plan_download(["always-cut"], clients.weights, registry=registry).unasked
 
 
 def test_a_disk_too_small_is_said_before(entry, write_toml, tmp_path, monkeypatch):
