@@ -1,0 +1,110 @@
+"""Bone lengths of a driver and of the person in a photo, from points that are seen in a plane.
+
+A bone is seen at its length or shorter: it may point out of the picture. Over a clip its length lies near the longest
+that is seen. A single photo says less, so both are weighed against how people are built: for each size that the person
+may have, how likely are the lengths that are seen?
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from magicpose_cli.core import keypoints as kp
+
+PELVIS, HEAD = kp.BODY_COUNT, kp.BODY_COUNT + 1
+"""Joints beside the body's 18: the hips' middle, and the head's, between the ears."""
+JOINT_COUNT = kp.BODY_COUNT + 2
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Bones of one length, right and left: pairs of joints; the length as a share of an adult's stature.
+
+    ``spread`` is the standard deviation between people, children among them, as a share of the length.
+    """
+
+    ends: tuple[tuple[int, int], ...]
+    share: float
+    spread: float
+
+
+# Shares after Drillis and Contini (1966), "Body segment parameters", changed to where detectors see the joints.
+SEGMENTS = {
+    "torso": Segment(((kp.NECK, PELVIS),), 0.28, 0.08),
+    "neck": Segment(((kp.NECK, HEAD),), 0.125, 0.2),
+    "shoulders": Segment(((kp.NECK, kp.RIGHT_SHOULDER), (kp.NECK, kp.LEFT_SHOULDER)), 0.105, 0.12),
+    "upper arms": Segment(((kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW), (kp.LEFT_SHOULDER, kp.LEFT_ELBOW)), 0.165, 0.1),
+    "forearms": Segment(((kp.RIGHT_ELBOW, kp.RIGHT_WRIST), (kp.LEFT_ELBOW, kp.LEFT_WRIST)), 0.145, 0.1),
+    "hips": Segment(((PELVIS, kp.RIGHT_HIP), (PELVIS, kp.LEFT_HIP)), 0.052, 0.15),
+    "thighs": Segment(((kp.RIGHT_HIP, kp.RIGHT_KNEE), (kp.LEFT_HIP, kp.LEFT_KNEE)), 0.235, 0.1),
+    "shins": Segment(((kp.RIGHT_KNEE, kp.RIGHT_ANKLE), (kp.LEFT_KNEE, kp.LEFT_ANKLE)), 0.23, 0.1),
+}
+_FACE_SHARE, _FACE_SPREAD = 0.045, 0.3  # half a head's width; no bone, and never foreshortened
+
+_QUANTILE = 0.92  # of a bone's seen lengths over a clip: outliers lie above
+_SHORTEST = 2.0  # pixels; a ratio of less is noise
+_NOISE = 0.04  # of a seen length
+_SIZES = np.exp(np.linspace(-1.2, 1.2, 241))  # statures tried, around a first guess
+_LENGTHS = np.linspace(-2.5, 2.5, 41)  # lengths tried, in spreads from the share that is expected
+
+
+@dataclass(frozen=True)
+class Proportions:
+    """Lengths in pixels of the segments that were seen; ``stature`` is the person's, as far as they tell."""
+
+    stature: float
+    lengths: dict[str, float]
+
+    def ratios(self, other: "Proportions") -> dict[str, float]:
+        """For each segment how many times longer the other person's is; all alike where one of them is not seen."""
+        whole = other.stature / self.stature
+        return {
+            name: float(np.clip(other.lengths[name] / self.lengths[name], whole / 2, whole * 2))
+            if name in self.lengths and name in other.lengths
+            else whole
+            for name in SEGMENTS
+        }
+
+
+def measure(joints: np.ndarray, half_face: float = np.nan) -> Proportions | None:
+    """Lengths from joints (F, 20, 2) in pixels, NaN where not seen, and half a face's width; None where none is seen.
+
+    A bone's length is the posterior mean over lengths and statures, given that a bone either lies in the picture's
+    plane or points anywhere. The more frames, the surer it is that a bone lay in the plane in one of them.
+    """
+    straight = 1 - 0.5 / np.sqrt(len(joints))
+    seen: dict[str, list[float]] = {}
+    for name, segment in SEGMENTS.items():
+        both = [np.linalg.norm(joints[:, a] - joints[:, b], axis=1) for a, b in segment.ends]
+        longest = [float(np.quantile(lengths, _QUANTILE)) for s in both if len(lengths := s[np.isfinite(s)])]
+        if longest := [length for length in longest if length > _SHORTEST]:
+            seen[name] = longest
+    guesses = [max(lengths) / SEGMENTS[name].share for name, lengths in seen.items()]
+    if half_face > _SHORTEST:
+        guesses.append(half_face / _FACE_SHARE)
+    if not guesses:
+        return None
+    statures = _SIZES * float(np.median(guesses))  # (S,)
+    log_chance = np.zeros(len(statures))
+    if half_face > _SHORTEST:
+        log_chance -= (np.log(half_face / _FACE_SHARE / statures) / _FACE_SPREAD) ** 2 / 2
+    lengths_given: dict[str, np.ndarray] = {}
+    for name, lengths in seen.items():
+        segment = SEGMENTS[name]
+        tried = statures[:, None] * segment.share * np.exp(segment.spread * _LENGTHS)  # (S, L)
+        chance = np.exp(-(_LENGTHS**2) / 2) * np.prod([_likelihood(s / tried, straight) / tried for s in lengths], axis=0)
+        total = chance.sum(axis=1) + 1e-300
+        lengths_given[name] = (chance * tried).sum(axis=1) / total
+        log_chance += np.log(total)
+    weights = np.exp(log_chance - log_chance.max())
+    weights /= weights.sum()
+    return Proportions(
+        float(weights @ statures), {name: float(weights @ given) for name, given in lengths_given.items()}
+    )
+
+
+def _likelihood(shortening: np.ndarray, straight: float) -> np.ndarray:
+    """Of seen length over true length: in the plane within the noise, or at any angle to it."""
+    in_plane = np.exp(-(((shortening - 1) / _NOISE) ** 2) / 2) / (_NOISE * np.sqrt(2 * np.pi))
+    anywhere = 2 / np.pi / np.sqrt(np.clip(1 - shortening**2, 0, None) + 2 * _NOISE) * (shortening < 1)
+    return straight * in_plane + (1 - straight) * anywhere + 1e-9
