@@ -20,30 +20,35 @@ JOINT_COUNT = kp.BODY_COUNT + 2
 class Segment:
     """Bones of one length, right and left: pairs of joints; the length as a share of an adult's stature.
 
-    ``spread`` is the standard deviation between people, children among them, as a share of the length.
+    ``spread`` is the standard deviation between people, children among them, as a share of the length; ``tilt`` how far
+    the bone points out of the picture in a photo, mostly, in radians.
     """
 
     ends: tuple[tuple[int, int], ...]
     share: float
     spread: float
+    tilt: float
 
 
 # Shares after Drillis and Contini (1966), "Body segment parameters", changed to where detectors see the joints.
 SEGMENTS = {
-    "torso": Segment(((kp.NECK, PELVIS),), 0.28, 0.08),
-    "neck": Segment(((kp.NECK, HEAD),), 0.125, 0.2),
-    "shoulders": Segment(((kp.NECK, kp.RIGHT_SHOULDER), (kp.NECK, kp.LEFT_SHOULDER)), 0.105, 0.12),
-    "upper arms": Segment(((kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW), (kp.LEFT_SHOULDER, kp.LEFT_ELBOW)), 0.165, 0.1),
-    "forearms": Segment(((kp.RIGHT_ELBOW, kp.RIGHT_WRIST), (kp.LEFT_ELBOW, kp.LEFT_WRIST)), 0.145, 0.1),
-    "hips": Segment(((PELVIS, kp.RIGHT_HIP), (PELVIS, kp.LEFT_HIP)), 0.052, 0.15),
-    "thighs": Segment(((kp.RIGHT_HIP, kp.RIGHT_KNEE), (kp.LEFT_HIP, kp.LEFT_KNEE)), 0.235, 0.1),
-    "shins": Segment(((kp.RIGHT_KNEE, kp.RIGHT_ANKLE), (kp.LEFT_KNEE, kp.LEFT_ANKLE)), 0.23, 0.1),
+    "torso": Segment(((kp.NECK, PELVIS),), 0.28, 0.08, 0.1),
+    "neck": Segment(((kp.NECK, HEAD),), 0.125, 0.2, 0.1),
+    "shoulders": Segment(((kp.NECK, kp.RIGHT_SHOULDER), (kp.NECK, kp.LEFT_SHOULDER)), 0.105, 0.12, 0.25),
+    "upper arms": Segment(((kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW), (kp.LEFT_SHOULDER, kp.LEFT_ELBOW)), 0.165, 0.1, 0.25),
+    "forearms": Segment(((kp.RIGHT_ELBOW, kp.RIGHT_WRIST), (kp.LEFT_ELBOW, kp.LEFT_WRIST)), 0.145, 0.1, 0.45),
+    "hips": Segment(((PELVIS, kp.RIGHT_HIP), (PELVIS, kp.LEFT_HIP)), 0.052, 0.15, 0.25),
+    "thighs": Segment(((kp.RIGHT_HIP, kp.RIGHT_KNEE), (kp.LEFT_HIP, kp.LEFT_KNEE)), 0.235, 0.1, 0.15),
+    "shins": Segment(((kp.RIGHT_KNEE, kp.RIGHT_ANKLE), (kp.LEFT_KNEE, kp.LEFT_ANKLE)), 0.23, 0.1, 0.15),
 }
 _FACE_SHARE, _FACE_SPREAD = 0.045, 0.3  # half a head's width; no bone, and never foreshortened
 
 _QUANTILE = 0.92  # of a bone's seen lengths over a clip: outliers lie above
+_UPRIGHT = ("neck", "torso", "thighs", "shins")
+_RANGE = 2.0  # how much more one bone may differ than the whole
 _SHORTEST = 2.0  # pixels; a ratio of less is noise
-_NOISE = 0.04  # of a seen length
+_NOISE = 0.025  # of a seen length
+_ANGLES = np.linspace(0, np.pi / 2, 33)
 _SIZES = np.exp(np.linspace(-1.2, 1.2, 241))  # statures tried, around a first guess
 _LENGTHS = np.linspace(-2.5, 2.5, 41)  # lengths tried, in spreads from the share that is expected
 
@@ -55,11 +60,18 @@ class Proportions:
     stature: float
     lengths: dict[str, float]
 
+    def height_ratio(self, other: "Proportions") -> float:
+        """How many times taller the other person is, by the bones that make up a standing height and are seen in both."""
+        known = [name for name in _UPRIGHT if name in self.lengths and name in other.lengths]
+        if "torso" not in known:
+            return other.stature / self.stature
+        return sum(other.lengths[name] for name in known) / sum(self.lengths[name] for name in known)
+
     def ratios(self, other: "Proportions") -> dict[str, float]:
-        """For each segment how many times longer the other person's is; all alike where one of them is not seen."""
-        whole = other.stature / self.stature
+        """For each segment how many times longer the other person's is; the height ratio where one is not seen."""
+        whole = self.height_ratio(other)
         return {
-            name: float(np.clip(other.lengths[name] / self.lengths[name], whole / 2, whole * 2))
+            name: float(np.clip(other.lengths[name] / self.lengths[name], whole / _RANGE, whole * _RANGE))
             if name in self.lengths and name in other.lengths
             else whole
             for name in SEGMENTS
@@ -72,7 +84,6 @@ def measure(joints: np.ndarray, half_face: float = np.nan) -> Proportions | None
     A bone's length is the posterior mean over lengths and statures, given that a bone either lies in the picture's
     plane or points anywhere. The more frames, the surer it is that a bone lay in the plane in one of them.
     """
-    straight = 1 - 0.5 / np.sqrt(len(joints))
     seen: dict[str, list[float]] = {}
     for name, segment in SEGMENTS.items():
         both = [np.linalg.norm(joints[:, a] - joints[:, b], axis=1) for a, b in segment.ends]
@@ -92,7 +103,7 @@ def measure(joints: np.ndarray, half_face: float = np.nan) -> Proportions | None
     for name, lengths in seen.items():
         segment = SEGMENTS[name]
         tried = statures[:, None] * segment.share * np.exp(segment.spread * _LENGTHS)  # (S, L)
-        chance = np.exp(-(_LENGTHS**2) / 2) * np.prod([_likelihood(s / tried, straight) / tried for s in lengths], axis=0)
+        chance = np.exp(-(_LENGTHS**2) / 2) * np.prod([_likelihood(s / tried, segment.tilt, len(joints)) / tried for s in lengths], axis=0)
         total = chance.sum(axis=1) + 1e-300
         lengths_given[name] = (chance * tried).sum(axis=1) / total
         log_chance += np.log(total)
@@ -103,8 +114,13 @@ def measure(joints: np.ndarray, half_face: float = np.nan) -> Proportions | None
     )
 
 
-def _likelihood(shortening: np.ndarray, straight: float) -> np.ndarray:
-    """Of seen length over true length: in the plane within the noise, or at any angle to it."""
-    in_plane = np.exp(-(((shortening - 1) / _NOISE) ** 2) / 2) / (_NOISE * np.sqrt(2 * np.pi))
-    anywhere = 2 / np.pi / np.sqrt(np.clip(1 - shortening**2, 0, None) + 2 * _NOISE) * (shortening < 1)
-    return straight * in_plane + (1 - straight) * anywhere + 1e-9
+def _likelihood(shortening: np.ndarray, tilt: float, frames: int) -> np.ndarray:
+    """Of seen length over true length.
+
+    Most bones lie near the picture's plane, some point anywhere. The longest of many frames lay in it.
+    """
+    share = 0.5 / np.sqrt(frames)
+    near = np.exp(-((_ANGLES * np.sqrt(frames) / tilt) ** 2) / 2)
+    weights = (1 - share) * near / near.sum() + share / len(_ANGLES)
+    off = (shortening[..., None] - np.cos(_ANGLES)) / _NOISE
+    return np.exp(-(off**2) / 2) @ weights + 1e-9

@@ -95,7 +95,7 @@ def _measured(track, reference_pose, mode, width, height):
     p = reference_pose
     driver = _see(track.body, track.left_hand, track.right_hand, track.face)
     photo = _see(p.body[None], p.left_hand[None], p.right_hand[None], p.face[None])
-    s = photo.proportions.stature / driver.proportions.stature
+    s = driver.proportions.height_ratio(photo.proportions)
     root = next(r for r in _ROOTS if np.isfinite(photo.joints[0, r]).all() and np.isfinite(driver.joints[:, r]).all(axis=1).any())
     joints = limbs.filled(driver.joints)
     anchor = _anchor(joints, photo.joints[0], root)

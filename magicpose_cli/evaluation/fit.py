@@ -4,6 +4,7 @@ A figure's motion is fitted to the photo of a figure of other proportions, who s
 that figure's own track of the same motion. Errors are mean distances in percent of that person's height.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 from magicpose_cli.conditions.retarget import fit_track, fit_whole
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.figures.chance import chance_of
-from magicpose_cli.figures.figure_pose import EXPRESSION_NAMES, FigurePose
+from magicpose_cli.figures.figure_pose import FIELD_NAMES, FigurePose
 from magicpose_cli.figures.identity import Identity
 from magicpose_cli.figures.motion import MOTION_KINDS, make_motion, random_pose
 from magicpose_cli.figures.render import track_of
@@ -30,7 +31,9 @@ PARTS = ("body", "hands", "face")
 
 _SIZE, _FRAMES, _FPS = 512, 48, 12
 _FIRST_SEED = 320_000
-_CALM = 0.3  # of an expression at will: people look calmer in photos
+_CALM = 0.3  # of a strong expression: what is left in photos, and in the middle of a motion
+_CALMED = ("brow_raise", "brow_frown", "mouth_smile", "mouth_width")
+_LEGS = re.compile("hip$|knee|thigh|shin")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def fit_case(number: int, setting: str, noise: float = 0.0) -> FitCase:
     driver, person = person_of_shape(seed, close_up=close_driver), person_of_shape(seed + 1, close_up=close_photo)
     if close_photo and not close_driver:
         person = replace(person, view=replace(person.view, bob=1.0))
-    motion = make_motion(seed, _FRAMES, _FPS, MOTION_KINDS[number % len(MOTION_KINDS)])
+    motion = _calmed(make_motion(seed, _FRAMES, _FPS, MOTION_KINDS[number % len(MOTION_KINDS)]))
     ratio = person.proportions.height / driver.proportions.height
     middle = float(np.median([pose.root_x for pose in motion]))
     moved = [
@@ -63,7 +66,7 @@ def fit_case(number: int, setting: str, noise: float = 0.0) -> FitCase:
     chance = chance_of(seed, 606)
     return FitCase(
         _jittered(track_of(driver, motion, _SIZE, _FPS), noise * _height(driver, motion) / 100, chance),
-        _jittered(track_of(person, [_photo_pose(seed, moved, middle)], _SIZE, _FPS), noise * _height(person, motion) / 100, chance),
+        _jittered(track_of(person, [_photo_pose(seed, moved, middle, close_photo)], _SIZE, _FPS), noise * _height(person, motion) / 100, chance),
         track_of(person, moved, _SIZE, _FPS),
         _height(person, motion),
     )
@@ -82,11 +85,21 @@ def evaluate_fit(pairs: int = 20, noise: float = 0.0) -> dict[str, Any]:
     return result
 
 
-def _photo_pose(seed: int, motion: Sequence[FigurePose], middle: float) -> FigurePose:
-    """Another pose than any of the motion's, where the motion is in the middle; calmer in the face."""
+def _photo_pose(seed: int, motion: Sequence[FigurePose], middle: float, standing: bool) -> FigurePose:
+    """Another pose than any of the motion's, upright, where the motion is in the middle."""
     pose = random_pose(seed + 1, facing=True)
-    calm = {name: _CALM * getattr(pose, name) for name in EXPRESSION_NAMES if name != "eye_open"}
-    return replace(pose, **calm, eye_open=1.0, root_x=middle, jump=0.0, scale=motion[0].scale)
+    legs = {name: getattr(FigurePose(), name) for name in FIELD_NAMES if standing and _LEGS.search(name)}
+    calm = {name: _CALM * getattr(pose, name) for name in (*_CALMED, "lean")}
+    return replace(pose, **legs, **calm, eye_open=1.0, root_x=middle, jump=0.0, scale=motion[0].scale)
+
+
+def _calmed(motion: Sequence[FigurePose]) -> list[FigurePose]:
+    """The motion with expressions about a calm face: a figure's are about one that it pulls all the time."""
+    middles = {name: float(np.median([getattr(pose, name) for pose in motion])) for name in _CALMED}
+    return [
+        replace(pose, **{name: getattr(pose, name) - (1 - _CALM) * middle for name, middle in middles.items()})
+        for pose in motion
+    ]
 
 
 def _height(person: Identity, motion: Sequence[FigurePose]) -> float:

@@ -18,11 +18,14 @@ def person_of_shape(seed: int, *, close_up: bool) -> Identity:
     """
     chance = chance_of(seed, 505)
     proportions = _proportions(chance, random_identity(seed).proportions)
-    view = View(float(chance.uniform(0.85, 1.03)), 0.5, 0.5)
-    view = replace(view, y=GROUND - 0.472 / view.zoom)
+    aside = float(chance.uniform(-0.1, 0.1))
     if close_up:
-        zoom = float(chance.uniform(0.28, 0.4)) / (proportions.head * proportions.height)
-        view = View(zoom, 0.5, GROUND - proportions.height + 0.37 / zoom, 0.12)
+        zoom = float(chance.uniform(0.22, 0.4)) / (proportions.head * proportions.height)
+        above = float(chance.uniform(0.06, 0.2))  # room over the head, as a share of the picture
+        view = View(zoom, 0.5 + aside / zoom, GROUND - proportions.height + (0.5 - above) / zoom, 0.12)
+    else:
+        zoom = float(chance.uniform(0.65, 1.0))
+        view = View(zoom, 0.5 + aside / zoom, GROUND - float(chance.uniform(0.4, 0.47)) / zoom)
     return replace(random_identity(seed), proportions=proportions, face=_face(chance), view=view)
 
 
