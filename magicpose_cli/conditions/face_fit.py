@@ -4,6 +4,8 @@ What his face does is how far it is from how it mostly is. That is added to the 
 an open mouth, and turned as he turns. Openings of mouth and lids and the place of pupils go over as they are.
 """
 
+import math
+
 import numpy as np
 
 from magicpose_cli.conditions.head_shape import COUNT, MEAN_FACE, Heads
@@ -21,6 +23,8 @@ _OPENS[[*range(55, 60), 65, 66, 67]] = 0.85
 _OPENS[[49, 50, 51, 52, 53, 61, 62, 63]] = -0.15
 _OPENS[[48, 54, 60, 64]] = 0.3
 _OPENS[4:13] = 0.6 * np.sin(np.linspace(0, np.pi, 11))[1:-1]
+_OPEN = 0.1  # half widths of the face: a mouth that is open
+_TURNED = 25  # degrees: a head that is turned
 _OPENS_HOLD = 0.02  # the square of openings, summed over the clip, that outweighs this guess
 
 
@@ -41,6 +45,21 @@ def fit_face(driver: Heads, points: np.ndarray, photo: Heads, middle: np.ndarray
     ours, ratios = _matched(theirs, ours)
     moved = ours + ratios * (lifted + opens * _opening(driver.shape))
     return middle[:, None] + scale * np.einsum("fij,fpj->fpi", driver.axes, moved)
+
+
+def describe_face(driver: Heads | None, photo: Heads | None) -> tuple[str, ...]:
+    """Sentences on what is assumed of the photo's face."""
+    if driver is None:
+        return ()
+    if photo is None:
+        return ("The photo shows no face: the driver's own is kept, so its shape will show; --fit none fits nothing.",)
+    notes = []
+    aside = abs(math.degrees(math.asin(min(1.0, abs(photo.axes[0, 0, 2]) / photo.size[0]))))
+    if aside > _TURNED:
+        notes.append(f"The head in the photo is turned by {aside:.0f} degrees: its far side is taken as like its near one.")
+    if _opening(photo.shape) > _OPEN:
+        notes.append("The mouth in the photo is open: it is taken as closed, and the driver's own opening is used.")
+    return tuple(notes)
 
 
 def _opening(shape: np.ndarray) -> np.ndarray:

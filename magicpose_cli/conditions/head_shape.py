@@ -15,6 +15,9 @@ BODY_POINTS = (kp.NOSE, kp.RIGHT_EYE, kp.LEFT_EYE, kp.RIGHT_EAR, kp.LEFT_EAR)
 COUNT = kp.FACE_COUNT + len(BODY_POINTS)
 
 _STEPS = 6
+_MOST_FRAMES = 500  # that a shape is learnt from
+_LEVEL = 0.03  # how strongly a head is held level, since eyes low in a face look like a nod
+_LEAST_SPREAD, _LEAST_SIZE = 1e-3, 1e-6  # against division by zero
 _FEWEST = 8  # rigid points that a pose takes
 _SPREAD = 0.03  # of a point about its place, by expression and noise; further off, a frame counts less
 # How strongly the mean face holds a shape: as so many frames would, and by this share of all frames. Depth shows only
@@ -67,6 +70,8 @@ def _mean_face() -> np.ndarray:
 MEAN_FACE = _mean_face()
 # What no expression moves: the jaw's ends, the nose, the eyes' corners.
 _RIGID = np.array([0, 1, 2, 14, 15, 16, *kp.FACE_NOSE, 36, 39, 42, 45])
+_RIGID_WEIGHTS = np.where(np.isin(_RIGID, kp.FACE_NOSE), 0.3, 1.0)  # a long nose is no nod
+_JAW_ENDS = [0, 16]
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -82,62 +87,61 @@ class Heads:
     middle: np.ndarray  # (F, 2) pixels
     size: np.ndarray  # (F,) pixels a half width
 
-    @property
-    def seen(self) -> np.ndarray:
-        """(F,) bool."""
-        return np.isfinite(self.size)
 
-
-def head_points(body: np.ndarray, face: np.ndarray) -> np.ndarray:
-    """Points of body (F, 18, …) and face (F, 70, …) → those of the head (F, 75, …)."""
-    return np.concatenate([face, body[:, list(BODY_POINTS)]], axis=1)
-
-
-def read_heads(points: np.ndarray, like: np.ndarray = MEAN_FACE) -> Heads | None:
+def read_heads(points: np.ndarray) -> Heads | None:
     """Shape and poses from points (F, 75, 2) in pixels, NaN where not seen; None where no frame shows a face.
 
-    Poses and the shape are found in turn, the shape as robust means over the frames, mirrored and near ``like`` where
-    the frames say nothing: one photo from the front says nothing of depth, a turned one does, by the face's symmetry.
+    Poses and the shape are found in turn: the shape as robust means over the frames, mirrored, and near the mean face
+    where the frames say nothing. One photo from the front says nothing of depth; a turned one does, by symmetry.
     """
     seen = np.isfinite(points).all(axis=2)  # (F, 75)
-    found = seen[:, _RIGID].sum(axis=1) >= _FEWEST
-    if not found.any():
+    found = np.flatnonzero(seen[:, _RIGID].sum(axis=1) >= _FEWEST)
+    if not len(found):
         return None
-    given, weights = np.nan_to_num(points[found]), seen[found].astype(np.float64)
-    shape, trust = like, weights
+    learnt = found[np.unique(np.linspace(0, len(found) - 1, _MOST_FRAMES).astype(int))]
+    given, weights = np.nan_to_num(points[learnt]), seen[learnt].astype(np.float64)
+    shape, trust = MEAN_FACE, weights
     for _ in range(_STEPS):
-        axes, middle, size = _poses(given[:, _RIGID], weights[:, _RIGID], shape[_RIGID])
+        axes, middle, size = _poses(given, weights, shape)
         across = axes / size[:, None, None]  # (F, 2, 3), rows of length 1
         places = (given - middle[:, None]) / size[:, None, None]  # (F, 75, 2)
-        shape = _shape(places, across, trust, like)
-        off = np.linalg.norm(places - np.einsum("fij,pj->fpi", across, shape), axis=2)
+        shape = _shape(places, across, trust)
         if len(given) > 1:
+            off = np.linalg.norm(places - shape @ across.transpose(0, 2, 1), axis=2)
             trust = weights / np.maximum(1, off / _SPREAD)
-    filled = [np.full((len(points), *part.shape[1:]), np.nan) for part in (axes, middle, size)]
-    for whole, part in zip(filled, (axes, middle, size), strict=True):
-        whole[found] = part
-    return Heads(shape, *filled)
+    shape = shape - (0, shape[_JAW_ENDS, 1].mean(), 0)  # faces differ in how low the eyes lie: the ears hold the origin
+    poses = _poses(np.nan_to_num(points[found]), seen[found].astype(np.float64), shape)
+    axes, middle, size = (np.full((len(points), *part.shape[1:]), np.nan) for part in poses)
+    axes[found], middle[found], size[found] = poses
+    return Heads(shape, axes, middle, size)
 
 
 def _poses(points: np.ndarray, weights: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scaled orthography by least squares: axes (F, 2, 3), middle (F, 2), size (F,)."""
+    """Scaled orthography by least squares over the rigid points: axes (F, 2, 3), middle (F, 2), size (F,)."""
+    points, weights, shape = points[:, _RIGID], weights[:, _RIGID] * _RIGID_WEIGHTS, shape[_RIGID]
     total = weights.sum(axis=1)[:, None]
     from_point = np.einsum("fp,fpi->fi", weights, points) / total
     from_shape = weights @ shape / total
     away, local = points - from_point[:, None], shape - from_shape[:, None]
-    spread = np.einsum("fp,fpi,fpj->fij", weights, local, local) + 1e-3 * np.eye(3)
-    affine = np.einsum("fp,fpi,fpj->fij", weights, away, local) @ np.linalg.inv(spread)
+    weighted = (weights[..., None] * local).transpose(0, 2, 1)  # (F, 3, R)
+    spread = weighted @ local + _LEAST_SPREAD * np.eye(3)
+    held = spread.copy()
+    held[:, 2, 2] += _LEVEL * total[:, 0]
+    along, down = (np.linalg.solve(by, weighted @ away)[..., axis] for by, axis in ((spread, 0), (held, 1)))
+    affine = np.stack([along, down], axis=1)
     left, sizes, right = np.linalg.svd(affine, full_matrices=False)
-    size = np.maximum(sizes.mean(axis=1), 1e-6)
+    size = np.maximum(sizes.mean(axis=1), _LEAST_SIZE)
     axes = size[:, None, None] * (left @ right)
-    return axes, from_point - np.einsum("fij,fj->fi", axes, from_shape), size
+    return axes, from_point - (axes @ from_shape[..., None])[..., 0], size
 
 
-def _shape(places: np.ndarray, across: np.ndarray, trust: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """The mirrored shape (75, 3) that is seen at ``places`` (F, 75, 2), near ``like``."""
-    square = np.einsum("fp,fki,fkj->pij", trust, across, across)
-    seen = np.einsum("fp,fki,fpk->pi", trust, across, places)
+def _shape(places: np.ndarray, across: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    """The mirrored shape (75, 3) that is seen at ``places`` (F, 75, 2), near the mean face: least squares."""
+    frames = len(places)
+    turned = across.transpose(0, 2, 1)  # (F, 3, 2)
+    square = (trust.T @ (turned @ across).reshape(frames, 9)).reshape(COUNT, 3, 3)
+    seen = np.einsum("fp,fpi->pi", trust, places @ across)
     square += _FLIP[:, None] * square[MIRROR] * _FLIP
     seen += _FLIP * seen[MIRROR]
-    hold = np.diag(_HOLD + _HOLD_SHARE * len(places))
-    return np.linalg.solve(square + hold, (seen + like @ hold)[..., None])[..., 0]
+    hold = np.diag(_HOLD + _HOLD_SHARE * frames)
+    return np.linalg.solve(square + hold, (seen + MEAN_FACE @ hold)[..., None])[..., 0]

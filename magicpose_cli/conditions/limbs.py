@@ -2,58 +2,57 @@
 
 import numpy as np
 
-from magicpose_cli.conditions.proportions import HEAD, JOINT_COUNT, PELVIS, SEGMENTS
+from magicpose_cli.conditions.proportions import JOINT_COUNT, SEGMENTS
 from magicpose_cli.core import keypoints as kp
 
-_ANKLES = [kp.RIGHT_ANKLE, kp.LEFT_ANKLE]
+_STANDING = 0.8  # quantile of the lower ankle's heights: jumps lie below, wrong points above
 
 
-def joints_of(body: np.ndarray, head: np.ndarray) -> np.ndarray:
-    """Body (F, 18, 2) and the head's middle (F, 2), NaN where not seen → joints (F, 20, 2)."""
-    pelvis = (body[:, kp.RIGHT_HIP] + body[:, kp.LEFT_HIP]) / 2
-    return np.concatenate([body, pelvis[:, None], head[:, None]], axis=1)
-
-
-def filled(joints: np.ndarray) -> np.ndarray:
-    """Gaps in time closed by straight lines: float64 (F, 20, 2); what is never seen stays NaN."""
+def fill_gaps(joints: np.ndarray) -> np.ndarray:
+    """Joints (F, 20, 2) with NaN → the same with gaps in time closed by straight lines; what is never seen stays NaN."""
     joints = joints.copy()
     frames = np.arange(len(joints))
     for index in range(joints.shape[1]):
         seen = np.isfinite(joints[:, index]).all(axis=1)
-        if seen.any():
+        if seen.any() and not seen.all():
             for axis in (0, 1):
                 joints[:, index, axis] = np.interp(frames, frames[seen], joints[seen, index, axis])
     return joints
 
 
-def with_lengths(joints: np.ndarray, ratios: dict[str, float], root: int, place: np.ndarray) -> np.ndarray:
-    """Joints (F, 20, 2) whose bones are ``ratios`` times as long and point as they did, from ``root`` at ``place``.
+def with_lengths(
+    joints: np.ndarray, ratios: dict[str, float], root: int, root_places: np.ndarray, scale: float
+) -> np.ndarray:
+    """Joints (F, 20, 2) whose bones are ``ratios`` times as long and point as they did, from a root (F, 2) on.
 
-    A bone's seen length carries how far it points out of the picture, so a ratio of seen lengths is one of true ones.
-    A joint that no chain of seen joints leads to is placed by the root. NaN where the joint is.
+    A bone is seen the shorter the more it points out of the picture; as a share of its length that stays, so ratios of
+    true lengths are ratios of seen ones. A joint to which no bones lead from the root keeps its place to it, times
+    ``scale``. NaN where a joint is never seen.
     """
     bones = [(a, b, ratios[name]) for name, segment in SEGMENTS.items() for a, b in segment.ends]
-    whole = ratios["torso"]
+    bones += [(b, a, ratio) for a, b, ratio in bones]
     out = np.full_like(joints, np.nan)
-    out[:, root] = place
-    known, waiting = {root}, [root]
-    seen = {joint for joint in range(JOINT_COUNT) if np.isfinite(joints[:, joint]).all()}
-    while waiting:
-        start = waiting.pop(0)
+    out[:, root] = root_places
+    missing = {joint for joint in range(JOINT_COUNT) if np.isfinite(joints[:, joint]).all()} - {root}
+    reached = [root]
+    for start in reached:
         for a, b, ratio in bones:
-            for near, far in ((a, b), (b, a)):
-                if near == start and far in seen - known:
-                    out[:, far] = out[:, near] + ratio * (joints[:, far] - joints[:, near])
-                    known.add(far)
-                    waiting.append(far)
-    for joint in seen - known:
-        out[:, joint] = place + whole * (joints[:, joint] - joints[:, root])
+            if a == start and b in missing:
+                out[:, b] = out[:, a] + ratio * (joints[:, b] - joints[:, a])
+                missing.remove(b)
+                reached.append(b)
+    for joint in missing:
+        out[:, joint] = root_places + scale * (joints[:, joint] - joints[:, root])
     return out
 
 
 def lowest_ankle(joints: np.ndarray) -> np.ndarray:
-    """y (F,) of the lower ankle, NaN where none is seen."""
-    return np.fmax(joints[:, _ANKLES[0], 1], joints[:, _ANKLES[1], 1])
+    """The height y (F,) of the lower ankle, NaN where none is seen."""
+    return np.fmax(joints[:, kp.RIGHT_ANKLE, 1], joints[:, kp.LEFT_ANKLE, 1])
 
 
-__all__ = ["HEAD", "PELVIS", "filled", "joints_of", "lowest_ankle", "with_lengths"]
+def floor_of(joints: np.ndarray) -> float:
+    """Where the lower ankle is in most frames, in pixels; NaN where no ankle is ever seen."""
+    heights = lowest_ankle(joints)
+    heights = heights[np.isfinite(heights)]
+    return float(np.quantile(heights, _STANDING)) if len(heights) else float("nan")

@@ -1,8 +1,8 @@
-"""Bone lengths of a driver and of the person in a photo, from points that are seen in a plane.
+"""Bone lengths of a driver and of the person in a photo, from where joints are seen.
 
 A bone is seen at its length or shorter: it may point out of the picture. Over a clip its length lies near the longest
-that is seen. A single photo says less, so both are weighed against how people are built: for each size that the person
-may have, how likely are the lengths that are seen?
+that is seen. A single photo says less, so lengths are weighed against how people are built: of all statures that the
+person may have, how likely does each make the lengths that are seen?
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from magicpose_cli.core import keypoints as kp
 
 PELVIS, HEAD = kp.BODY_COUNT, kp.BODY_COUNT + 1
-"""Joints beside the body's 18: the hips' middle, and the head's, between the ears."""
+"""Joints beside the body's 18: the middle of the hips, and the middle between the ears."""
 JOINT_COUNT = kp.BODY_COUNT + 2
 
 
@@ -21,7 +21,7 @@ class Segment:
     """Bones of one length, right and left: pairs of joints; the length as a share of an adult's stature.
 
     ``spread`` is the standard deviation between people, children among them, as a share of the length; ``tilt`` how far
-    the bone points out of the picture in a photo, mostly, in radians.
+    the bone mostly points out of the picture in a photo, in radians.
     """
 
     ends: tuple[tuple[int, int], ...]
@@ -30,10 +30,10 @@ class Segment:
     tilt: float
 
 
-# Shares after Drillis and Contini (1966), "Body segment parameters", changed to where detectors see the joints.
+# Shares after Drillis and Contini, "Body Segment Parameters" (1966), changed to where detectors see the joints.
 SEGMENTS = {
-    "torso": Segment(((kp.NECK, PELVIS),), 0.28, 0.08, 0.1),
-    "neck": Segment(((kp.NECK, HEAD),), 0.125, 0.2, 0.1),
+    "torso": Segment(((kp.NECK, PELVIS),), 0.28, 0.08, 0.05),
+    "neck": Segment(((kp.NECK, HEAD),), 0.125, 0.2, 0.05),
     "shoulders": Segment(((kp.NECK, kp.RIGHT_SHOULDER), (kp.NECK, kp.LEFT_SHOULDER)), 0.105, 0.12, 0.25),
     "upper arms": Segment(((kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW), (kp.LEFT_SHOULDER, kp.LEFT_ELBOW)), 0.165, 0.1, 0.25),
     "forearms": Segment(((kp.RIGHT_ELBOW, kp.RIGHT_WRIST), (kp.LEFT_ELBOW, kp.LEFT_WRIST)), 0.145, 0.1, 0.45),
@@ -41,16 +41,17 @@ SEGMENTS = {
     "thighs": Segment(((kp.RIGHT_HIP, kp.RIGHT_KNEE), (kp.LEFT_HIP, kp.LEFT_KNEE)), 0.235, 0.1, 0.15),
     "shins": Segment(((kp.RIGHT_KNEE, kp.RIGHT_ANKLE), (kp.LEFT_KNEE, kp.LEFT_ANKLE)), 0.23, 0.1, 0.15),
 }
-_FACE_SHARE, _FACE_SPREAD = 0.045, 0.3  # half a head's width; no bone, and never foreshortened
-
-_QUANTILE = 0.92  # of a bone's seen lengths over a clip: outliers lie above
 _UPRIGHT = ("neck", "torso", "thighs", "shins")
-_RANGE = 2.0  # how much more one bone may differ than the whole
-_SHORTEST = 2.0  # pixels; a ratio of less is noise
+_FACE_SHARE, _FACE_SPREAD = 0.045, 0.3  # half a face's width: no bone, and never foreshortened
+
+LONG_QUANTILE = 0.92
+"""Of lengths seen over a clip: what lies above it is left to outliers."""
+_SHORTEST = 2.0  # pixels; less is noise
 _NOISE = 0.025  # of a seen length
+_RANGE = 2.0  # how much more one segment may differ between two people than the whole
 _ANGLES = np.linspace(0, np.pi / 2, 33)
-_SIZES = np.exp(np.linspace(-1.2, 1.2, 241))  # statures tried, around a first guess
-_LENGTHS = np.linspace(-2.5, 2.5, 41)  # lengths tried, in spreads from the share that is expected
+_STATURES = np.exp(np.linspace(-1.2, 1.2, 121))  # tried, around a first guess
+_LENGTHS = np.linspace(-2.5, 2.5, 41)  # tried, in spreads from the share that is expected
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ class Proportions:
     lengths: dict[str, float]
 
     def height_ratio(self, other: "Proportions") -> float:
-        """How many times taller the other person is, by the bones that make up a standing height and are seen in both."""
+        """How many times taller the other is, by what a standing height is made of and is seen in both."""
         known = [name for name in _UPRIGHT if name in self.lengths and name in other.lengths]
         if "torso" not in known:
             return other.stature / self.stature
         return sum(other.lengths[name] for name in known) / sum(self.lengths[name] for name in known)
 
     def ratios(self, other: "Proportions") -> dict[str, float]:
-        """For each segment how many times longer the other person's is; the height ratio where one is not seen."""
+        """For each segment how many times longer the other's is: the height's ratio where one is not seen."""
         whole = self.height_ratio(other)
         return {
             name: float(np.clip(other.lengths[name] / self.lengths[name], whole / _RANGE, whole * _RANGE))
@@ -78,49 +79,49 @@ class Proportions:
         }
 
 
-def measure(joints: np.ndarray, half_face: float = np.nan) -> Proportions | None:
+def measure(joints: np.ndarray, half_face: float = float("nan")) -> Proportions | None:
     """Lengths from joints (F, 20, 2) in pixels, NaN where not seen, and half a face's width; None where none is seen.
 
-    A bone's length is the posterior mean over lengths and statures, given that a bone either lies in the picture's
-    plane or points anywhere. The more frames, the surer it is that a bone lay in the plane in one of them.
+    The posterior mean over stature, lengths, and how far each bone points out of the picture.
     """
-    seen: dict[str, list[float]] = {}
+    seen: dict[str, list[tuple[float, int]]] = {}  # of each side: the longest, in how many frames
     for name, segment in SEGMENTS.items():
-        both = [np.linalg.norm(joints[:, a] - joints[:, b], axis=1) for a, b in segment.ends]
-        longest = [float(np.quantile(lengths, _QUANTILE)) for s in both if len(lengths := s[np.isfinite(s)])]
-        if longest := [length for length in longest if length > _SHORTEST]:
-            seen[name] = longest
-    guesses = [max(lengths) / SEGMENTS[name].share for name, lengths in seen.items()]
-    if half_face > _SHORTEST:
+        for a, b in segment.ends:
+            lengths = np.linalg.norm(joints[:, a] - joints[:, b], axis=1)
+            lengths = lengths[np.isfinite(lengths)]
+            if len(lengths) and (longest := float(np.quantile(lengths, LONG_QUANTILE))) > _SHORTEST:
+                seen.setdefault(name, []).append((longest, len(lengths)))
+    guesses = [max(sides)[0] / SEGMENTS[name].share for name, sides in seen.items()]
+    if half_face > _SHORTEST:  # NaN: False
         guesses.append(half_face / _FACE_SHARE)
     if not guesses:
         return None
-    statures = _SIZES * float(np.median(guesses))  # (S,)
+    statures = _STATURES * float(np.median(guesses))  # (S,)
     log_chance = np.zeros(len(statures))
     if half_face > _SHORTEST:
         log_chance -= (np.log(half_face / _FACE_SHARE / statures) / _FACE_SPREAD) ** 2 / 2
-    lengths_given: dict[str, np.ndarray] = {}
-    for name, lengths in seen.items():
+    expected = {}
+    for name, sides in seen.items():
         segment = SEGMENTS[name]
         tried = statures[:, None] * segment.share * np.exp(segment.spread * _LENGTHS)  # (S, L)
-        chance = np.exp(-(_LENGTHS**2) / 2) * np.prod([_likelihood(s / tried, segment.tilt, len(joints)) / tried for s in lengths], axis=0)
-        total = chance.sum(axis=1) + 1e-300
-        lengths_given[name] = (chance * tried).sum(axis=1) / total
+        chance = np.broadcast_to(np.exp(-(_LENGTHS**2) / 2), tried.shape)
+        for longest, frames in sides:
+            chance = chance * _likelihood(longest / tried, segment.tilt, frames) / tried
+        total = chance.sum(axis=1)
+        expected[name] = (chance * tried).sum(axis=1) / total
         log_chance += np.log(total)
     weights = np.exp(log_chance - log_chance.max())
     weights /= weights.sum()
-    return Proportions(
-        float(weights @ statures), {name: float(weights @ given) for name, given in lengths_given.items()}
-    )
+    return Proportions(float(weights @ statures), {name: float(weights @ lengths) for name, lengths in expected.items()})
 
 
 def _likelihood(shortening: np.ndarray, tilt: float, frames: int) -> np.ndarray:
-    """Of seen length over true length.
+    """Of seen length over true length, the longest of so many frames.
 
-    Most bones lie near the picture's plane, some point anywhere. The longest of many frames lay in it.
+    Most bones lie near the picture's plane, some point anywhere; in one of many frames they come nearer to it.
     """
-    share = 0.5 / np.sqrt(frames)
+    anywhere = 0.3 / np.sqrt(frames)
     near = np.exp(-((_ANGLES * np.sqrt(frames) / tilt) ** 2) / 2)
-    weights = (1 - share) * near / near.sum() + share / len(_ANGLES)
+    weights = (1 - anywhere) * near / near.sum() + anywhere / len(_ANGLES)
     off = (shortening[..., None] - np.cos(_ANGLES)) / _NOISE
     return np.exp(-(off**2) / 2) @ weights + 1e-9

@@ -4,24 +4,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from magicpose_cli.conditions import limbs
-from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, Person
-from magicpose_cli.conditions.face_fit import fit_face
-from magicpose_cli.conditions.head_shape import BODY_POINTS, Heads, head_points, read_heads
-from magicpose_cli.conditions.proportions import HEAD, PELVIS, Proportions, measure
+from magicpose_cli.conditions.draw import Person
+from magicpose_cli.conditions.face_fit import describe_face, fit_face
+from magicpose_cli.conditions.head_shape import BODY_POINTS
+from magicpose_cli.conditions.limbs import fill_gaps, floor_of, lowest_ankle, with_lengths
+from magicpose_cli.conditions.partial_bodies import Parts, hold, leave_out
+from magicpose_cli.conditions.proportions import HEAD, PELVIS
+from magicpose_cli.conditions.seen_person import SeenPerson, see, see_photo
 from magicpose_cli.core import keypoints as kp
-from magicpose_cli.core.errors import NoPersonError, UsageError
+from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.names import FITS
 from magicpose_cli.core.pose_track import PoseTrack
 
-_LONG = 0.92  # quantile over a clip
 _SCALE_RANGE = 1 / 20, 20.0  # of what the frames' sizes alone would give
-_KNEES, _ANKLES = (kp.RIGHT_KNEE, kp.LEFT_KNEE), (kp.RIGHT_ANKLE, kp.LEFT_ANKLE)
-_HIPS = (kp.RIGHT_HIP, kp.LEFT_HIP)
-_ROOTS = (PELVIS, kp.NECK, HEAD)
+_ROOTS = (PELVIS, kp.NECK, HEAD)  # where the bodies meet: the first that both show
 _NEAR = 0.25  # share of the frames that count as near the clip's middle place
+_WHOLE_FRAME = "the driver's whole frame is laid onto the photo"
+_WORTH_TELLING = 0.05  # of a difference between a limb's scale and the whole's
 _DIRECTIONS = (
     (kp.NECK, PELVIS), (kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW), (kp.LEFT_SHOULDER, kp.LEFT_ELBOW),
+    (kp.RIGHT_ELBOW, kp.RIGHT_WRIST), (kp.LEFT_ELBOW, kp.LEFT_WRIST),
     (kp.RIGHT_HIP, kp.RIGHT_KNEE), (kp.LEFT_HIP, kp.LEFT_KNEE),
 )  # fmt: skip
 
@@ -30,8 +32,9 @@ _DIRECTIONS = (
 class FittedTrack:
     """A track in pixels of the reference photo.
 
-    ``scale`` and ``shift`` place the body as a whole: ``x_photo = x_driver * scale + shift``. Limb by limb the track
-    differs from that. ``notes`` are sentences for the user: what it was fitted by, what is missing, or why it was not.
+    ``scale`` and ``shift`` are those of the body as a whole, ``x_photo = x_driver * scale + shift``: limb by limb the
+    track differs from it. ``notes`` are sentences for the user: what it was fitted by, what is missing, or why it was
+    not fitted.
     """
 
     track: PoseTrack
@@ -43,119 +46,135 @@ class FittedTrack:
 def fit_track(
     track: PoseTrack, reference_pose: Person | None, mode: str = "auto", *, width: int, height: int
 ) -> FittedTrack:
-    found = _measured(track, reference_pose, mode, width, height)
-    if isinstance(found, FittedTrack):
-        return found
-    driver, photo, whole = found
-    return _limb_by_limb(track, driver, photo, whole)
+    """Give the driver of a track the body, the face and the place of the person in a photo of width × height pixels.
+
+    ``none`` lays the driver's whole frame, centred and as large as it fits, onto the photo. ``auto`` fits to
+    ``reference_pose`` (in the photo's pixels), limb by limb: the bones are as long as those of the person in the photo,
+    and point where the driver's do, in the picture and out of it; the root's motion is scaled by the height; the lower
+    ankle keeps to the floor as far as the driver's does. Hands are scaled with the forearms. The face is the photo's
+    with the driver's expression and turns (``face_fit``). Legs that the photo cannot show are left out, limbs that the
+    poses never show are held as in the photo (``partial_bodies``). The clip meets the photo in one frame: of those near
+    the clip's middle place, the most like the photo. Confidences stay, and missing points stay missing.
+
+    Without a person in the photo, or without a part of the body that is seen in both, ``auto`` does what ``none`` does,
+    with a note. Raises UsageError on an unknown mode.
+    """
+    whole, met = _start(track, reference_pose, mode, width, height)
+    if met is None or reference_pose is None:
+        return whole
+    parts, changed = _limb_by_limb(track, whole.track, met)
+    parts, left_out = leave_out(parts, met.driver, met.photo)
+    parts, held = hold(parts, met.driver, met.photo, reference_pose)
+    fitted = PoseTrack(**parts, width=width, height=height, fps=track.fps)
+    told = f"The poses are fitted to the person in the photo: scaled by {met.scale:.2f}{changed}, by frame {met.anchor}."
+    notes = (told, *describe_face(met.driver.heads, met.photo.heads), left_out, held)
+    return replace(whole, track=fitted, notes=tuple(note for note in notes if note))
 
 
 def fit_whole(
     track: PoseTrack, reference_pose: Person | None, mode: str = "auto", *, width: int, height: int
 ) -> FittedTrack:
-    found = _measured(track, reference_pose, mode, width, height)
-    return found if isinstance(found, FittedTrack) else found[2]
+    """As ``fit_track``, but with one scale and one shift for all: drawn pose maps can only be moved as a whole."""
+    whole, met = _start(track, reference_pose, mode, width, height)
+    if met is None:
+        return whole
+    told = f"The poses are fitted to the person in the photo as a whole: scaled by {met.scale:.2f}, by frame {met.anchor}."
+    return replace(whole, notes=(told,))
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A person over F frames, NaN where a point is not to be trusted."""
+class _Meeting:
+    """Two people seen, and where they meet: ``x_photo = x_driver * scale + shift``, by ``root`` in frame ``anchor``."""
 
-    points: np.ndarray  # (F, 75, 2), of the head
-    heads: Heads | None
-    joints: np.ndarray  # (F, 20, 2)
-    proportions: Proportions | None
-
-
-def _see(body, left_hand, right_hand, face) -> _Seen:
-    trusted = np.where(body[..., 2:] >= BODY_THRESHOLD, body[..., :2].astype(np.float64), np.nan)
-    for hand, wrist in ((right_hand, kp.RIGHT_WRIST), (left_hand, kp.LEFT_WRIST)):
-        if hand is None: continue
-        there = hand[:, 0, 2:] >= max(DETAIL_THRESHOLD, 1e-9)
-        missing = np.isnan(trusted[:, wrist, :1])
-        trusted[:, wrist] = np.where(there & missing, hand[:, 0, :2], trusted[:, wrist])
-    seen_face = np.where(face[..., 2:] >= max(DETAIL_THRESHOLD, 1e-9), face[..., :2].astype(np.float64), np.nan)
-    points = head_points(trusted, seen_face)
-    heads = read_heads(points)
-    ears = (trusted[:, kp.RIGHT_EAR] + trusted[:, kp.LEFT_EAR]) / 2
-    middle = ears if heads is None else np.where(heads.seen[:, None], heads.middle, ears)
-    joints = limbs.joints_of(trusted, middle)
-    half_face = np.nan if heads is None else float(np.quantile(heads.size[heads.seen], _LONG))
-    return _Seen(points, heads, joints, measure(joints, half_face))
+    driver: SeenPerson
+    photo: SeenPerson
+    joints: np.ndarray  # (F, 20, 2) of the driver, without gaps in time
+    scale: float
+    shift: tuple[float, float]
+    root: int
+    anchor: int
+    floors: tuple[float, float]  # y of the driver's and of the photo's, NaN where no ankle is seen
 
 
-def _measured(track, reference_pose, mode, width, height):
+def _start(
+    track: PoseTrack, reference_pose: Person | None, mode: str, width: int, height: int
+) -> tuple[FittedTrack, _Meeting | None]:
+    """The track moved as a whole, and how the two people meet: None where there is nothing to fit."""
     if mode not in FITS:
         raise UsageError(f"unknown fit '{mode}'", f"use {' or '.join(FITS)}")
     scale = min(width / track.width, height / track.height)
     shift = (width - track.width * scale) / 2, (height - track.height * scale) / 2
-    frame = FittedTrack(track.map_points(scale, *shift, width, height), scale, shift)
+    framed = FittedTrack(track.map_points(scale, *shift, width, height), scale, shift)
     if mode == "none":
-        return frame
-    p = reference_pose
-    driver = _see(track.body, track.left_hand, track.right_hand, track.face)
-    photo = _see(p.body[None], p.left_hand[None], p.right_hand[None], p.face[None])
-    s = driver.proportions.height_ratio(photo.proportions)
-    root = next(r for r in _ROOTS if np.isfinite(photo.joints[0, r]).all() and np.isfinite(driver.joints[:, r]).all(axis=1).any())
-    joints = limbs.filled(driver.joints)
+        return framed, None
+    photo = None if reference_pose is None else see_photo(reference_pose)
+    if photo is None or photo.proportions is None:
+        return replace(framed, notes=(f"No person is known in the reference photo: {_WHOLE_FRAME}.",)), None
+    met = _meet(see(track.body, track.left_hand, track.right_hand, track.face), photo)
+    if met is None or not _SCALE_RANGE[0] < met.scale / scale < _SCALE_RANGE[1]:
+        nothing = f"No part of the body can be measured in both the photo and the poses: {_WHOLE_FRAME}."
+        return replace(framed, notes=(nothing,)), None
+    return FittedTrack(track.map_points(met.scale, *met.shift, width, height), met.scale, met.shift), met
+
+
+def _meet(driver: SeenPerson, photo: SeenPerson) -> _Meeting | None:
+    root = next((joint for joint in _ROOTS if driver.shows(joint) and photo.shows(joint)), None)
+    if root is None or driver.proportions is None or photo.proportions is None:
+        return None
+    scale = driver.proportions.height_ratio(photo.proportions)
+    joints = fill_gaps(driver.joints)
     anchor = _anchor(joints, photo.joints[0], root)
-    sh = photo.joints[0, root] - s * joints[anchor, root]
-    floors = np.array([_floor(photo.joints), _floor(driver.joints)])
+    x, y = photo.joints[0, root] - scale * joints[anchor, root]
+    floors = floor_of(driver.joints), floor_of(photo.joints)
     if np.isfinite(floors).all():
-        sh[1] = floors[0] - s * floors[1]
-    whole = FittedTrack(track.map_points(s, *sh, width, height), s, (float(sh[0]), float(sh[1])))
-    return driver, photo, whole
+        y = floors[1] - scale * floors[0]
+    return _Meeting(driver, photo, joints, scale, (float(x), float(y)), root, anchor, floors)
 
 
-def _floor(joints):
-    low = limbs.lowest_ankle(joints)
-    low = low[np.isfinite(low)]
-    return float(np.quantile(low, 0.8)) if len(low) else np.nan
-
-
-def _anchor(joints, photo, root):
+def _anchor(joints: np.ndarray, photo: np.ndarray, root: int) -> int:
+    """The frame whose limbs point most as in the photo, of those whose root is nearest to its middle place."""
     away = np.linalg.norm(joints[:, root] - np.median(joints[:, root], axis=0), axis=1)
-    near = np.argsort(away, kind="stable")[: max(1, int(_NEAR * len(joints)))]
-    unlike = np.zeros(len(near))
+    near = np.argsort(away, kind="stable")[: max(1, round(_NEAR * len(joints)))]
+    likeness = np.zeros(len(near))
     for a, b in _DIRECTIONS:
         theirs, ours = joints[near, b] - joints[near, a], photo[b] - photo[a]
-        cosine = (theirs @ ours) / (np.linalg.norm(theirs, axis=1) * np.linalg.norm(ours) + 1e-9)
-        unlike += np.nan_to_num(1 - cosine)
-    return int(near[np.argmin(unlike)])
+        lengths = np.linalg.norm(theirs, axis=1) * np.linalg.norm(ours)
+        likeness += np.nan_to_num(theirs @ ours / np.maximum(lengths, 1e-9))  # an unseen limb says nothing
+    return int(near[np.argmax(likeness)])
 
 
-def _limb_by_limb(track, driver, photo, whole):
-    joints = limbs.filled(driver.joints)
+def _limb_by_limb(track: PoseTrack, moved: PoseTrack, met: _Meeting) -> tuple[Parts, str]:
+    """All points fitted, and words on what differs from the whole; ``moved`` gives what hangs on no joint."""
+    driver, photo, joints = met.driver, met.photo, met.joints
+    assert driver.proportions is not None and photo.proportions is not None
     ratios = driver.proportions.ratios(photo.proportions)
-    names = [n for n in ("neck", "torso", "thighs", "shins") if n in driver.proportions.lengths and n in photo.proportions.lengths]
-    root = next(r for r in _ROOTS if np.isfinite(photo.joints[0, r]).all() and np.isfinite(joints[:, r]).all())
-    place = whole.scale * joints[:, root] + whole.shift
-    floors = np.array([_floor(photo.joints), _floor(driver.joints)])
-    out = limbs.with_lengths(joints, ratios, root, place)
-    if np.isfinite(floors).all() and root == PELVIS:
-        above = floors[1] - limbs.lowest_ankle(joints)
-        out[..., 1] += (floors[0] - whole.scale * above - limbs.lowest_ankle(out))[:, None]
-    body = track.body.copy()
-    b = np.where(np.isfinite(out[:, :18]), out[:, :18], whole.track.body[..., :2])
-    body[..., :2] = b
-    # head
-    face = whole.track.face.copy()
-    if driver.heads is not None and photo.heads is not None:
-        sc = photo.heads.size[0] / float(np.quantile(driver.heads.size[driver.heads.seen], _LONG))
-        new = fit_face(replace(driver.heads, middle=joints[:, HEAD]), driver.points, photo.heads, out[:, HEAD], sc)
-        simple = out[:, None, HEAD] + sc * (driver.points - joints[:, None, HEAD])
-        new = np.where(np.isfinite(new), new, simple)
-        ok = np.isfinite(new[:, :70])
-        face[..., :2] = np.where(ok, new[:, :70], face[..., :2])
-        idx = list(BODY_POINTS)
-        body[:, idx, :2] = np.where(np.isfinite(new[:, 70:]), new[:, 70:], body[:, idx, :2])
-    hands = {}
-    for n, w in (("left_hand", kp.LEFT_WRIST), ("right_hand", kp.RIGHT_WRIST)):
-        h = getattr(track, n).copy()
-        h[..., :2] = out[:, None, w] + ratios["forearms"] * (h[..., :2] - joints[:, None, w])
-        h[..., :2] = np.where(np.isfinite(h[..., :2]), h[..., :2], getattr(whole.track, n)[..., :2])
-        hands[n] = h
-    parts = {"body": body, "face": face, **hands}
-    for n, p in parts.items():
-        p[getattr(track, n)[..., 2] <= 0] = 0
-    return replace(whole, track=replace(whole.track, **parts))
+    out = with_lengths(joints, ratios, met.root, met.scale * joints[:, met.root] + met.shift, met.scale)
+    if np.isfinite(met.floors).all():
+        above = met.scale * (met.floors[0] - lowest_ankle(joints))
+        out[..., 1] += (met.floors[1] - above - lowest_ankle(out))[:, None]
+
+    head_scale = photo.head_size / driver.head_size if photo.heads and driver.heads else met.scale
+    head = out[:, None, HEAD] + head_scale * (driver.head_points - joints[:, None, HEAD])
+    if photo.heads is not None and driver.heads is not None:
+        heads = replace(driver.heads, middle=joints[:, HEAD])
+        fitted = fit_face(heads, driver.head_points, photo.heads, out[:, HEAD], head_scale)
+        head = np.where(np.isfinite(fitted), fitted, head)
+    body = out[:, : kp.BODY_COUNT].copy()
+    body[:, list(BODY_POINTS)] = np.where(np.isfinite(head[:, kp.FACE_COUNT :]), head[:, kp.FACE_COUNT :], body[:, list(BODY_POINTS)])  # fmt: skip
+    places = {"body": body, "face": head[:, : kp.FACE_COUNT]}
+    for name, wrist in (("left_hand", kp.LEFT_WRIST), ("right_hand", kp.RIGHT_WRIST)):
+        from_wrist = getattr(track, name)[..., :2] - joints[:, None, wrist]
+        places[name] = out[:, None, wrist] + ratios["forearms"] * from_wrist
+
+    parts = {}
+    for name, place in places.items():
+        points = getattr(moved, name).astype(np.float64)
+        fitted_too = np.isfinite(place).all(axis=2) & (points[..., 2] > 0)
+        points[fitted_too, :2] = place[fitted_too]
+        parts[name] = points
+    arms = (ratios["upper arms"] + ratios["forearms"]) / 2
+    legs = (ratios["thighs"] + ratios["shins"]) / 2
+    differing = (("arms", arms), ("legs", legs), ("head", head_scale))
+    return parts, "".join(
+        f", {name} by {ratio:.2f}" for name, ratio in differing if abs(ratio / met.scale - 1) > _WORTH_TELLING
+    )

@@ -29,8 +29,8 @@ SETTINGS = {
 WAYS = ("none", "one scale", "auto")
 PARTS = ("body", "hands", "face")
 
-_SIZE, _FRAMES, _FPS = 512, 48, 12
-_FIRST_SEED = 320_000
+_SIZE, _FRAMES, _FPS = 512, 36, 12
+_FIRST_SEED = 330_000
 _CALM = 0.3  # of a strong expression: what is left in photos, and in the middle of a motion
 _CALMED = ("brow_raise", "brow_frown", "mouth_smile", "mouth_width")
 _LEGS = re.compile("hip$|knee|thigh|shin")
@@ -44,6 +44,14 @@ class FitCase:
     photo: PoseTrack
     truth: PoseTrack
     height: float  # in pixels, of the standing person in the photo
+
+
+@dataclass(frozen=True)
+class _Person:
+    body: np.ndarray
+    left_hand: np.ndarray
+    right_hand: np.ndarray
+    face: np.ndarray
 
 
 def fit_case(number: int, setting: str, noise: float = 0.0) -> FitCase:
@@ -116,13 +124,11 @@ def _jittered(track: PoseTrack, spread: float, chance: np.random.Generator) -> P
 
 
 def _fitted(case: FitCase, way: str) -> PoseTrack:
-    class Shown:
-        body, left_hand, right_hand, face = (getattr(case.photo, n)[0] for n in ("body", "left_hand", "right_hand", "face"))
-
+    photo = _Person(**{name: getattr(case.photo, name)[0] for name in _Person.__annotations__})
     size = {"width": _SIZE, "height": _SIZE}
     if way == "one scale":
-        return fit_whole(case.driver, Shown(), **size).track
-    return fit_track(case.driver, Shown(), way, **size).track
+        return fit_whole(case.driver, photo, **size).track
+    return fit_track(case.driver, photo, way, **size).track
 
 
 def _errors(case: FitCase, fitted: PoseTrack) -> dict[str, float]:
