@@ -52,11 +52,16 @@ def describe_face(driver: Heads | None, photo: Heads | None) -> tuple[str, ...]:
     if driver is None:
         return ()
     if photo is None:
-        return ("The photo shows no face: the driver's own is kept, so its shape will show; --fit none fits nothing.",)
+        return (
+            "The photo shows no face: the driver's own is drawn, and its shape will show. A photo from the front keeps "
+            "the person's own.",
+        )
     notes = []
     aside = abs(math.degrees(math.asin(min(1.0, abs(photo.axes[0, 0, 2]) / photo.size[0]))))
     if aside > _TURNED:
-        notes.append(f"The head in the photo is turned by {aside:.0f} degrees: its far side is taken as like its near one.")
+        notes.append(
+            f"The head in the photo is turned by {aside:.0f} degrees: its far side is taken as like its near one."
+        )
     if _opening(photo.shape) > _OPEN:
         notes.append("The mouth in the photo is open: it is taken as closed, and the driver's own opening is used.")
     return tuple(notes)

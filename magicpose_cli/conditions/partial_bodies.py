@@ -10,12 +10,14 @@ from magicpose_cli.core import keypoints as kp
 Parts = dict[str, np.ndarray]
 """``body``, ``left_hand``, ``right_hand``, ``face``: (F, points, 3) each, in pixels of the photo."""
 
+_SELDOM, _MOSTLY = 0.05, 0.95  # shares of the frames: below the first, a limb counts as never shown
+_HIPS = [kp.RIGHT_HIP, kp.LEFT_HIP]
 _KNEES, _ANKLES = [kp.RIGHT_KNEE, kp.LEFT_KNEE], [kp.RIGHT_ANKLE, kp.LEFT_ANKLE]
 # What is held together, from the head down: a word for it, its joints, and the hands at its ends.
 _HELD: tuple[tuple[str, list[int], tuple[str, ...]], ...] = (
     ("shoulders", [kp.NECK, kp.RIGHT_SHOULDER, kp.LEFT_SHOULDER], ()),
     ("arms", [kp.RIGHT_ELBOW, kp.RIGHT_WRIST, kp.LEFT_ELBOW, kp.LEFT_WRIST], ("right_hand", "left_hand")),
-    ("hips", [kp.RIGHT_HIP, kp.LEFT_HIP], ()),
+    ("hips", _HIPS, ()),
     ("legs", [*_KNEES, *_ANKLES], ()),
 )
 
@@ -35,16 +37,18 @@ def leave_out(parts: Parts, driver: SeenPerson, photo: SeenPerson) -> tuple[Part
 
 
 def hold(parts: Parts, driver: SeenPerson, photo: SeenPerson, person: Person) -> tuple[Parts, str]:
-    """With the photo's own limbs where the poses never show them, and a sentence on it.
+    """With the photo's own limbs where the poses never show them (but for a few frames), and a sentence on it.
 
     They go with the neck (or the head, where that is all there is), the less the lower they are, so that feet stay.
     """
-    lead = kp.NECK if driver.shows(kp.NECK) else kp.NOSE
+    lead = kp.NECK if driver.share(kp.NECK) > _SELDOM else kp.NOSE
     held = [
         (word, joints, hands)
         for word, joints, hands in _HELD
-        if not any(driver.shows(joint) for joint in joints) and any(photo.shows(joint) for joint in joints)
+        if max(map(driver.share, joints)) <= _SELDOM and any(map(photo.shows, joints))
     ]
+    if any(word == "legs" for word, _, _ in held) and max(map(driver.share, _HIPS)) < _MOSTLY:
+        held = [one for one in _HELD if one in held or one[0] == "hips"]  # no legs that hang on nothing now and then
     if not held or not photo.shows(lead):
         return parts, ""
     parts = {name: points.copy() for name, points in parts.items()}
@@ -65,8 +69,8 @@ def hold(parts: Parts, driver: SeenPerson, photo: SeenPerson, person: Person) ->
         parts["body"][:, joints] = follow(person.body[joints], person.body[joints, 2] >= BODY_THRESHOLD)
         for name in hands:
             hand = getattr(person, name)
-            if not (parts[name][..., 2] > 0).any():
+            if (parts[name][..., 2] > 0).any(axis=1).mean() <= _SELDOM:
                 parts[name] = follow(hand, hand[:, 2] >= max(DETAIL_THRESHOLD, 1e-9))
     words = [word for word, _, _ in held]
     listed = words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-    return parts, f"The poses show no {listed}: the photo's own are held."
+    return parts, f"The poses do not show the {listed}: the photo's own are held."

@@ -112,7 +112,9 @@ def measure(joints: np.ndarray, half_face: float = float("nan")) -> Proportions 
         log_chance += np.log(total)
     weights = np.exp(log_chance - log_chance.max())
     weights /= weights.sum()
-    return Proportions(float(weights @ statures), {name: float(weights @ lengths) for name, lengths in expected.items()})
+    return Proportions(
+        float(weights @ statures), {name: float(weights @ lengths) for name, lengths in expected.items()}
+    )
 
 
 def _likelihood(shortening: np.ndarray, tilt: float, frames: int) -> np.ndarray:

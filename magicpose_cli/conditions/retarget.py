@@ -17,7 +17,8 @@ from magicpose_cli.core.names import FITS
 from magicpose_cli.core.pose_track import PoseTrack
 
 _SCALE_RANGE = 1 / 20, 20.0  # of what the frames' sizes alone would give
-_ROOTS = (PELVIS, kp.NECK, HEAD)  # where the bodies meet: the first that both show
+_ROOTS = (PELVIS, kp.NECK, HEAD)  # where the bodies meet: the first that both show well
+_OFTEN = 0.5  # share of the frames in which the driver's root had better be seen
 _NEAR = 0.25  # share of the frames that count as near the clip's middle place
 _WHOLE_FRAME = "the driver's whole frame is laid onto the photo"
 _WORTH_TELLING = 0.05  # of a difference between a limb's scale and the whole's
@@ -66,7 +67,9 @@ def fit_track(
     parts, left_out = leave_out(parts, met.driver, met.photo)
     parts, held = hold(parts, met.driver, met.photo, reference_pose)
     fitted = PoseTrack(**parts, width=width, height=height, fps=track.fps)
-    told = f"The poses are fitted to the person in the photo: scaled by {met.scale:.2f}{changed}, by frame {met.anchor}."
+    told = (
+        f"The poses are fitted to the person in the photo: scaled by {met.scale:.2f}{changed}, by frame {met.anchor}."
+    )
     notes = (told, *describe_face(met.driver.heads, met.photo.heads), left_out, held)
     return replace(whole, track=fitted, notes=tuple(note for note in notes if note))
 
@@ -78,7 +81,9 @@ def fit_whole(
     whole, met = _start(track, reference_pose, mode, width, height)
     if met is None:
         return whole
-    told = f"The poses are fitted to the person in the photo as a whole: scaled by {met.scale:.2f}, by frame {met.anchor}."
+    told = (
+        f"The poses are fitted to the person in the photo as a whole: scaled by {met.scale:.2f}, by frame {met.anchor}."
+    )
     return replace(whole, notes=(told,))
 
 
@@ -118,7 +123,8 @@ def _start(
 
 
 def _meet(driver: SeenPerson, photo: SeenPerson) -> _Meeting | None:
-    root = next((joint for joint in _ROOTS if driver.shows(joint) and photo.shows(joint)), None)
+    both = [joint for joint in _ROOTS if driver.shows(joint) and photo.shows(joint)]
+    root = next((joint for joint in both if driver.share(joint) > _OFTEN), both[0] if both else None)
     if root is None or driver.proportions is None or photo.proportions is None:
         return None
     scale = driver.proportions.height_ratio(photo.proportions)

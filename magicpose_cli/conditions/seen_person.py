@@ -26,9 +26,13 @@ class SeenPerson:
     head_size: float
     proportions: Proportions | None
 
+    def share(self, joint: int) -> float:
+        """The share of the frames that show it."""
+        return float(np.isfinite(self.joints[:, joint]).all(axis=1).mean())
+
     def shows(self, joint: int) -> bool:
         """True where any frame does."""
-        return bool(np.isfinite(self.joints[:, joint]).all(axis=1).any())
+        return self.share(joint) > 0
 
 
 def see(body: np.ndarray, left_hand: np.ndarray, right_hand: np.ndarray, face: np.ndarray) -> SeenPerson:

@@ -1,7 +1,8 @@
 """How well one person's motion is fitted to another's body, where the truth is known.
 
-A figure's motion is fitted to the photo of a figure of other proportions, who stands there in another pose. The truth is
-that figure's own track of the same motion. Errors are mean distances in percent of that person's height.
+The motion of one figure is fitted to the photo of a figure of other proportions, who stands there in another pose and
+before another camera. The truth is that figure's own track of the same motion, its root moving as much less or more as
+it is smaller or taller. An error is the mean distance of points in percent of that figure's height, standing.
 """
 
 import re
@@ -13,11 +14,11 @@ import numpy as np
 
 from magicpose_cli.conditions.retarget import fit_track, fit_whole
 from magicpose_cli.core.pose_track import PoseTrack
+from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.figures.chance import chance_of
 from magicpose_cli.figures.figure_pose import FIELD_NAMES, FigurePose
-from magicpose_cli.figures.identity import Identity
 from magicpose_cli.figures.motion import MOTION_KINDS, make_motion, random_pose
-from magicpose_cli.figures.render import track_of
+from magicpose_cli.figures.render import Keypoints, keypoints_of, track_of
 from magicpose_cli.figures.shapes import person_of_shape
 
 SETTINGS = {
@@ -25,126 +26,113 @@ SETTINGS = {
     "upper body": (True, True),
     "full-body driver, upper-body photo": (False, True),
 }
-"""Whether driver and photo are seen down to the hips alone."""
+"""Whether the driver and the photo are seen down to the hips only."""
 WAYS = ("none", "one scale", "auto")
-PARTS = ("body", "hands", "face")
+"""Not fitted; with one scale and one shift, as drawn pose maps are; limb by limb."""
+PARTS = {"body": ("body",), "hands": ("left_hand", "right_hand"), "face": ("face",)}
 
 _SIZE, _FRAMES, _FPS = 512, 36, 12
-_FIRST_SEED = 330_000
-_CALM = 0.3  # of a strong expression: what is left in photos, and in the middle of a motion
+_FIRST_SEED = 330_000  # below those of training
+_CALM = 0.3  # of a strong expression, or lean: what is left of it in photos, and in the middle of a motion
 _CALMED = ("brow_raise", "brow_frown", "mouth_smile", "mouth_width")
-_LEGS = re.compile("hip$|knee|thigh|shin")
+_LEGS = re.compile("hip$|knee$|thigh|shin")
 
 
 @dataclass(frozen=True)
 class FitCase:
-    """A driver's track, the photo's person as a track of one frame, and the truth; all in squares of ``_SIZE``."""
+    """A driver's track, the keypoints of the photo's person, and the truth; all in squares of 512 pixels."""
 
     driver: PoseTrack
-    photo: PoseTrack
+    photo: Keypoints
     truth: PoseTrack
     height: float  # in pixels, of the standing person in the photo
 
 
-@dataclass(frozen=True)
-class _Person:
-    body: np.ndarray
-    left_hand: np.ndarray
-    right_hand: np.ndarray
-    face: np.ndarray
-
-
 def fit_case(number: int, setting: str, noise: float = 0.0) -> FitCase:
-    """The pair of this number, always the same.
+    """The pair of this number in one of ``SETTINGS``, always the same.
 
-    ``noise`` is the standard deviation of the points' places that driver and photo show, in percent of the heights
-    of the people: a body's; hands' and faces' are a third of it.
+    ``noise`` is the standard deviation of body points in what the fit is given, driver and photo, in percent of each
+    one's height; that of hands and faces is a third of it.
     """
     close_driver, close_photo = SETTINGS[setting]
     seed = _FIRST_SEED + 2 * number
     driver, person = person_of_shape(seed, close_up=close_driver), person_of_shape(seed + 1, close_up=close_photo)
-    if close_photo and not close_driver:
+    if close_photo and not close_driver:  # who crouches before a still camera sinks in its picture
         person = replace(person, view=replace(person.view, bob=1.0))
     motion = _calmed(make_motion(seed, _FRAMES, _FPS, MOTION_KINDS[number % len(MOTION_KINDS)]))
     ratio = person.proportions.height / driver.proportions.height
     middle = float(np.median([pose.root_x for pose in motion]))
-    moved = [
-        replace(pose, root_x=middle + ratio * (pose.root_x - middle), jump=ratio * pose.jump) for pose in motion
-    ]
-    chance = chance_of(seed, 606)
-    return FitCase(
-        _jittered(track_of(driver, motion, _SIZE, _FPS), noise * _height(driver, motion) / 100, chance),
-        _jittered(track_of(person, [_photo_pose(seed, moved, middle, close_photo)], _SIZE, _FPS), noise * _height(person, motion) / 100, chance),
-        track_of(person, moved, _SIZE, _FPS),
-        _height(person, motion),
-    )
+    theirs = [replace(p, root_x=middle + ratio * (p.root_x - middle), jump=ratio * p.jump) for p in motion]
+    standing = replace(_photo_pose(seed, close_photo), root_x=middle, scale=motion[0].scale)
+    heights = [_SIZE * one.proportions.height * one.view.zoom * motion[0].scale for one in (driver, person)]
+    given, photo = track_of(driver, motion, _SIZE, _FPS), keypoints_of(person, standing, _SIZE)
+    if noise:
+        chance = chance_of(seed, 606)
+        given = replace(given, **_jittered(given, noise / 100 * heights[0], chance))
+        photo = replace(photo, **_jittered(photo, noise / 100 * heights[1], chance))
+    return FitCase(given, photo, track_of(person, theirs, _SIZE, _FPS), heights[1])
 
 
-def evaluate_fit(pairs: int = 20, noise: float = 0.0) -> dict[str, Any]:
-    """Mean errors by setting, way and part, in percent of the person's height, and how many times lower ``auto`` is."""
-    result: dict[str, Any] = {"pairs": pairs, "noise": noise}
-    for setting in SETTINGS:
-        cases = [fit_case(number, setting, noise) for number in range(pairs)]
-        errors = {way: _means([_errors(case, _fitted(case, way)) for case in cases]) for way in WAYS}
-        result[setting] = errors | {
-            f"{way} / auto": {part: round(errors[way][part] / errors["auto"][part], 1) for part in PARTS}
-            for way in WAYS[:2]
-        }
+def evaluate_fit(pairs: int, noise: float = 0.0, progress: Progress = SILENT) -> dict[str, Any]:
+    """Mean errors of ``pairs`` pairs by setting, way and part, and how many times that of ``auto`` the others are."""
+    result: dict[str, Any] = {"pairs": pairs, "noise": noise, "unit": "percent of the person's height"}
+    with progress.stage("fitting", pairs * len(SETTINGS), "pair") as advance:
+        for setting in SETTINGS:
+            rows: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+            for number in range(pairs):
+                case = fit_case(number, setting, noise)
+                for way in WAYS:
+                    rows[way].append(fit_errors(case, fitted_by(way, case)))
+                advance()
+            errors = {way: {p: float(np.nanmean([row[p] for row in rows[way]])) for p in PARTS} for way in WAYS}
+            times = {f"{way} / auto": {p: errors[way][p] / errors["auto"][p] for p in PARTS} for way in WAYS[:2]}
+            result[setting] = {
+                name: {part: round(value, 2) for part, value in values.items()}
+                for name, values in (errors | times).items()
+            }
     return result
 
 
-def _photo_pose(seed: int, motion: Sequence[FigurePose], middle: float, standing: bool) -> FigurePose:
-    """Another pose than any of the motion's, upright, where the motion is in the middle."""
-    pose = random_pose(seed + 1, facing=True)
-    legs = {name: getattr(FigurePose(), name) for name in FIELD_NAMES if standing and _LEGS.search(name)}
-    calm = {name: _CALM * getattr(pose, name) for name in (*_CALMED, "lean")}
-    return replace(pose, **legs, **calm, eye_open=1.0, root_x=middle, jump=0.0, scale=motion[0].scale)
+def fitted_by(way: str, case: FitCase) -> PoseTrack:
+    """The driver's track fitted in one of ``WAYS``."""
+    fit, mode = (fit_whole, "auto") if way == "one scale" else (fit_track, way)
+    return fit(case.driver, case.photo, mode, width=_SIZE, height=_SIZE).track
 
 
-def _calmed(motion: Sequence[FigurePose]) -> list[FigurePose]:
-    """The motion with expressions about a calm face: a figure's are about one that it pulls all the time."""
-    middles = {name: float(np.median([getattr(pose, name) for pose in motion])) for name in _CALMED}
-    return [
-        replace(pose, **{name: getattr(pose, name) - (1 - _CALM) * middle for name, middle in middles.items()})
-        for pose in motion
-    ]
-
-
-def _height(person: Identity, motion: Sequence[FigurePose]) -> float:
-    return person.proportions.height * person.view.zoom * motion[0].scale * _SIZE
-
-
-def _jittered(track: PoseTrack, spread: float, chance: np.random.Generator) -> PoseTrack:
-    def moved(points: np.ndarray, share: float) -> np.ndarray:
-        noise = chance.normal(0, share * spread, (*points.shape[:2], 2)) * (points[..., 2:] > 0)
-        return points + np.concatenate([noise, np.zeros_like(points[..., 2:])], axis=2)
-
-    shares = {"body": 1.0, "left_hand": 1 / 3, "right_hand": 1 / 3, "face": 1 / 3}
-    return replace(track, **{name: moved(getattr(track, name), share) for name, share in shares.items()})
-
-
-def _fitted(case: FitCase, way: str) -> PoseTrack:
-    photo = _Person(**{name: getattr(case.photo, name)[0] for name in _Person.__annotations__})
-    size = {"width": _SIZE, "height": _SIZE}
-    if way == "one scale":
-        return fit_whole(case.driver, photo, **size).track
-    return fit_track(case.driver, photo, way, **size).track
-
-
-def _errors(case: FitCase, fitted: PoseTrack) -> dict[str, float]:
-    """Over the points that driver, truth and fitted track all have."""
-    parts = {"body": ("body",), "hands": ("left_hand", "right_hand"), "face": ("face",)}
-    found = {}
-    for part, names in parts.items():
-        there, truth, given = (
+def fit_errors(case: FitCase, fitted: PoseTrack) -> dict[str, float]:
+    """By part, over the points that the truth, the driver and the fitted track all have; NaN where there are none."""
+    errors = {}
+    for part, names in PARTS.items():
+        fit, truth, given = (
             np.concatenate([getattr(track, name) for name in names], axis=1)
             for track in (fitted, case.truth, case.driver)
         )
-        both = (there[..., 2] > 0) & (truth[..., 2] > 0) & (given[..., 2] > 0)
-        distances = np.linalg.norm(there[..., :2] - truth[..., :2], axis=2)[both]
-        found[part] = 100 * float(distances.mean()) / case.height if len(distances) else float("nan")
-    return found
+        in_all = (fit[..., 2] > 0) & (truth[..., 2] > 0) & (given[..., 2] > 0)
+        distances = np.linalg.norm(fit[..., :2] - truth[..., :2], axis=2)[in_all]
+        errors[part] = 100 * float(distances.mean()) / case.height if len(distances) else float("nan")
+    return errors
 
 
-def _means(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {part: round(float(np.nanmean([row[part] for row in rows])), 3) for part in PARTS}
+def _photo_pose(seed: int, close_up: bool) -> FigurePose:
+    """Upright, any arms and expression; a close-up cannot tell how low its person crouches, so there people stand."""
+    pose = random_pose(seed + 1, facing=True)
+    calm = {name: _CALM * getattr(pose, name) for name in (*_CALMED, "lean")}
+    legs = {name: getattr(FigurePose(), name) for name in FIELD_NAMES if close_up and _LEGS.search(name)}
+    return replace(pose, **calm, **legs, eye_open=1.0, jump=0.0)
+
+
+def _calmed(motion: Sequence[FigurePose]) -> list[FigurePose]:
+    """The same with expressions about a calm face: a figure's are about one that is pulled all the time."""
+    middles = {name: (1 - _CALM) * float(np.median([getattr(pose, name) for pose in motion])) for name in _CALMED}
+    return [replace(pose, **{name: getattr(pose, name) - middles[name] for name in _CALMED}) for pose in motion]
+
+
+def _jittered(points: PoseTrack | Keypoints, spread: float, chance: np.random.Generator) -> dict[str, np.ndarray]:
+    jittered = {}
+    for names in PARTS.values():
+        for name in names:
+            there = getattr(points, name).copy()
+            noise = chance.normal(0, spread if name == "body" else spread / 3, there[..., :2].shape)
+            there[..., :2] += noise * (there[..., 2:] > 0)
+            jittered[name] = there
+    return jittered

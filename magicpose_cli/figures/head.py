@@ -63,9 +63,8 @@ def _draw_eye(canvas: Canvas, head: Head, eye: np.ndarray, pupil: complex, ident
     local = (eye - eye.mean()) / head.rotation
     height = float(np.ptp(local.imag))
     wide = max(1e-6, float(np.ptp(local.real)) / (0.48 * width))  # narrower as the head turns
-    socket = local.real + 1j * np.minimum(
-        local.imag, np.sin(np.linspace(math.pi, 3 * math.pi, 12, endpoint=False)) * identity.face.eye_height * head.half_height
-    )
+    round_eye = np.sin(np.linspace(math.pi, 3 * math.pi, 12, endpoint=False)) * identity.face.eye_height
+    socket = local.real + 1j * np.minimum(local.imag, round_eye * head.half_height)
     canvas.convex(eye.mean() + socket * head.rotation, shade(identity.skin, 0.83))
     if height > 0.08 * head.half_height:
         canvas.convex(eye, _WHITE)
