@@ -33,10 +33,10 @@ def build_condition_set(
 ) -> ConditionSet:
     """Frame the reference (RGB uint8 HWC) on a canvas of width × height and put the poses onto it.
 
-    Either ``track`` or ``pose_maps`` is given. They are moved into the photo by ``fit`` (``retarget.fit_track``; of
-    pose maps the joints are read back for that, and they move as a whole), then with the photo onto the canvas (``framing`` as in
-    ``fit_framing``). ``stroke``, ``threshold`` and ``detail_threshold`` are those of ``draw_pose_map``; a stroke of
-    None is ``stroke_for`` the canvas's shorter side.
+    Either ``track`` or ``pose_maps`` is given. They are moved into the photo by ``fit`` (a track by
+    ``retarget.fit_track``; of pose maps the joints are read back, and they move as a whole), then with the photo onto
+    the canvas (``framing`` as in ``fit_framing``). ``stroke``, ``threshold`` and ``detail_threshold`` are those of
+    ``draw_pose_map``; a stroke of None is ``stroke_for`` the canvas's shorter side.
 
     Raises UsageError on an unknown fit or framing.
     """

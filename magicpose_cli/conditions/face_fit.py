@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from magicpose_cli.conditions.head_shape import COUNT, MEAN_FACE, Heads
+from magicpose_cli.conditions.head_shape import COUNT, Heads
 
 _EYES = ((36, 39, (37, 38), (41, 40), 68), (42, 45, (43, 44), (47, 46), 69))  # corners, upper lid, lower, pupil
 _EYE_POINTS = ([*range(36, 42), 68, 71], [*range(42, 48), 69, 72])
@@ -24,6 +24,7 @@ _OPENS[[49, 50, 51, 52, 53, 61, 62, 63]] = -0.15
 _OPENS[[48, 54, 60, 64]] = 0.3
 _OPENS[4:13] = 0.6 * np.sin(np.linspace(0, np.pi, 11))[1:-1]
 _OPEN = 0.1  # half widths of the face: a mouth that is open
+_ITS_SHAPE = "its shape will show; a photo from the front keeps the person's own"
 _TURNED = 25  # degrees: a head that is turned
 _OPENS_HOLD = 0.02  # the square of openings, summed over the clip, that outweighs this guess
 
@@ -52,10 +53,7 @@ def describe_face(driver: Heads | None, photo: Heads | None) -> tuple[str, ...]:
     if driver is None:
         return ()
     if photo is None:
-        return (
-            "The photo shows no face: the driver's own is drawn, and its shape will show. A photo from the front keeps "
-            "the person's own.",
-        )
+        return (f"The photo shows no face: the driver's own is drawn, so {_ITS_SHAPE}.",)
     notes = []
     aside = abs(math.degrees(math.asin(min(1.0, abs(photo.axes[0, 0, 2]) / photo.size[0]))))
     if aside > _TURNED:
@@ -73,7 +71,7 @@ def _opening(shape: np.ndarray) -> np.ndarray:
 
 
 def _opening_mode(shape: np.ndarray, lifted: np.ndarray) -> np.ndarray:
-    """How each point moves (75, 3) as the driver's mouth opens by one half width: learnt from the clip where it does."""
+    """How each point moves (75, 3) as the driver's mouth opens by one half width, learnt where the clip shows it."""
     guess = np.zeros((COUNT, 3))
     guess[:, 1] = _OPENS
     known = lifted[np.isfinite(lifted).all(axis=(1, 2))]

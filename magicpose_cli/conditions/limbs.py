@@ -9,7 +9,7 @@ _STANDING = 0.8  # quantile of the lower ankle's heights: jumps lie below, wrong
 
 
 def fill_gaps(joints: np.ndarray) -> np.ndarray:
-    """Joints (F, 20, 2) with NaN → the same with gaps in time closed by straight lines; what is never seen stays NaN."""
+    """Joints (F, 20, 2) with gaps in time (NaN) closed by straight lines; what is never seen stays NaN."""
     joints = joints.copy()
     frames = np.arange(len(joints))
     for index in range(joints.shape[1]):

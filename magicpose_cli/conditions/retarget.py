@@ -159,15 +159,17 @@ def _limb_by_limb(track: PoseTrack, moved: PoseTrack, met: _Meeting) -> tuple[Pa
         above = met.scale * (met.floors[0] - lowest_ankle(joints))
         out[..., 1] += (met.floors[1] - above - lowest_ankle(out))[:, None]
 
-    head_scale = photo.head_size / driver.head_size if photo.heads and driver.heads else met.scale
+    head_scale = met.scale
+    if driver.heads is not None and photo.heads is not None:
+        head_scale = photo.head_size / driver.head_size
     head = out[:, None, HEAD] + head_scale * (driver.head_points - joints[:, None, HEAD])
-    if photo.heads is not None and driver.heads is not None:
+    if driver.heads is not None and photo.heads is not None:
         heads = replace(driver.heads, middle=joints[:, HEAD])
-        fitted = fit_face(heads, driver.head_points, photo.heads, out[:, HEAD], head_scale)
-        head = np.where(np.isfinite(fitted), fitted, head)
+        head = _first(fit_face(heads, driver.head_points, photo.heads, out[:, HEAD], head_scale), head)
+    face, of_body = head[:, : kp.FACE_COUNT], list(BODY_POINTS)
     body = out[:, : kp.BODY_COUNT].copy()
-    body[:, list(BODY_POINTS)] = np.where(np.isfinite(head[:, kp.FACE_COUNT :]), head[:, kp.FACE_COUNT :], body[:, list(BODY_POINTS)])  # fmt: skip
-    places = {"body": body, "face": head[:, : kp.FACE_COUNT]}
+    body[:, of_body] = _first(head[:, kp.FACE_COUNT :], body[:, of_body])
+    places = {"body": body, "face": face}
     for name, wrist in (("left_hand", kp.LEFT_WRIST), ("right_hand", kp.RIGHT_WRIST)):
         from_wrist = getattr(track, name)[..., :2] - joints[:, None, wrist]
         places[name] = out[:, None, wrist] + ratios["forearms"] * from_wrist
@@ -184,3 +186,8 @@ def _limb_by_limb(track: PoseTrack, moved: PoseTrack, met: _Meeting) -> tuple[Pa
     return parts, "".join(
         f", {name} by {ratio:.2f}" for name, ratio in differing if abs(ratio / met.scale - 1) > _WORTH_TELLING
     )
+
+
+def _first(places: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The others where the first are NaN."""
+    return np.where(np.isfinite(places), places, others)
