@@ -49,6 +49,7 @@ LONG_QUANTILE = 0.92
 _SHORTEST = 2.0  # pixels; less is noise
 _NOISE = 0.025  # of a seen length
 _RANGE = 2.0  # how much more one segment may differ between two people than the whole
+_ARM_PULL = 0.4  # forearms point at the viewer as no other bone does, and go with the upper arms: those count so much
 _ANGLES = np.linspace(0, np.pi / 2, 33)
 _STATURES = np.exp(np.linspace(-1.2, 1.2, 121))  # tried, around a first guess
 _LENGTHS = np.linspace(-2.5, 2.5, 41)  # tried, in spreads from the share that is expected
@@ -62,21 +63,26 @@ class Proportions:
     lengths: dict[str, float]
 
     def height_ratio(self, other: "Proportions") -> float:
-        """How many times taller the other is, by what a standing height is made of and is seen in both."""
-        known = [name for name in _UPRIGHT if name in self.lengths and name in other.lengths]
-        if "torso" not in known:
+        """How many times taller the other is: by what a standing height is made of, where the torso is seen in both,
+        else by all bones that are, else by the statures.
+        """
+        both = [name for name in self.lengths if name in other.lengths]
+        known = [name for name in _UPRIGHT if name in both] if "torso" in both else both
+        if not known:
             return other.stature / self.stature
         return sum(other.lengths[name] for name in known) / sum(self.lengths[name] for name in known)
 
     def ratios(self, other: "Proportions") -> dict[str, float]:
         """For each segment how many times longer the other's is: the height's ratio where one is not seen."""
         whole = self.height_ratio(other)
-        return {
+        ratios = {
             name: float(np.clip(other.lengths[name] / self.lengths[name], whole / _RANGE, whole * _RANGE))
             if name in self.lengths and name in other.lengths
             else whole
             for name in SEGMENTS
         }
+        ratios["forearms"] = ratios["forearms"] ** (1 - _ARM_PULL) * ratios["upper arms"] ** _ARM_PULL
+        return ratios
 
 
 def measure(joints: np.ndarray, half_face: float = float("nan")) -> Proportions | None:
