@@ -61,15 +61,17 @@ class Proportions:
 
     stature: float
     lengths: dict[str, float]
+    half_face: float = float("nan")  # as it was given
 
     def height_ratio(self, other: "Proportions") -> float:
         """How many times taller the other is: by what a standing height is made of, where the torso is seen in both,
-        else by all bones that are, else by the statures.
+        else by all bones that are, else by the faces, else by the statures.
         """
         both = [name for name in self.lengths if name in other.lengths]
         known = [name for name in _UPRIGHT if name in both] if "torso" in both else both
         if not known:
-            return other.stature / self.stature
+            faces = other.half_face / self.half_face
+            return faces if np.isfinite(faces) else other.stature / self.stature
         return sum(other.lengths[name] for name in known) / sum(self.lengths[name] for name in known)
 
     def ratios(self, other: "Proportions") -> dict[str, float]:
@@ -118,9 +120,8 @@ def measure(joints: np.ndarray, half_face: float = float("nan")) -> Proportions 
         log_chance += np.log(total)
     weights = np.exp(log_chance - log_chance.max())
     weights /= weights.sum()
-    return Proportions(
-        float(weights @ statures), {name: float(weights @ lengths) for name, lengths in expected.items()}
-    )
+    lengths = {name: float(weights @ given) for name, given in expected.items()}
+    return Proportions(float(weights @ statures), lengths, half_face)
 
 
 def _likelihood(shortening: np.ndarray, tilt: float, frames: int) -> np.ndarray:
