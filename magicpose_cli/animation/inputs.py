@@ -15,7 +15,7 @@ from magicpose_cli.conditions.draw import stroke_for
 from magicpose_cli.conditions.framing import choose_canvas
 from magicpose_cli.conditions.preview import draw_preview
 from magicpose_cli.core.condition_set import ConditionSet
-from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.errors import NoPersonError, UsageError
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.read import read_image
@@ -53,7 +53,11 @@ def open_inputs(request: AnimationRequest, native_size: int, progress: Progress 
     if request.fit == "auto":
         person = person_in(reference, request.detector, request.reference_poses)
         if person is None:
-            progress.note(f"no person was found in {request.reference}; --reference-poses can give the keypoints")
+            raise NoPersonError(
+                f"no person was found in {request.reference}, so the poses cannot be fitted to one",
+                "give the person's keypoints with --reference-poses, or lay the poses' whole frame onto the photo with "
+                "--fit none",
+            )
     size = parse_size(request.size) if request.size else native_size
     width, height = choose_canvas(reference.shape[1], reference.shape[0], size)
     conditions = build_condition_set(

@@ -186,6 +186,17 @@ class EvaluationRequest:
     existing: str = "refuse"
 
 
+@dataclass(frozen=True)
+class FitEvaluationRequest:
+    """Scores of the fit on ``pairs`` pairs of people in each setting, with keypoints moved by ``noise``.
+
+    Noise is in percent of a person's height.
+    """
+
+    pairs: int = 20
+    noise: float = 0.0
+
+
 def check_request(request: AnimationRequest) -> None:
     """Raise UsageError on any value that cannot work, before anything is read or loaded."""
     check_choice("preset", request.preset, PRESETS)

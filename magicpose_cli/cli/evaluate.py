@@ -1,15 +1,16 @@
-"""``magicpose evaluate``: scores of a model."""
+"""``magicpose evaluate``: scores of a model, and of the fit."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from magicpose_cli.animation.request import EvaluationRequest
+from magicpose_cli.animation.request import EvaluationRequest, FitEvaluationRequest
 from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.options import Device, Overwrite
 
 EXAMPLES = ("magicpose evaluate figures --model mini --json", "magicpose evaluate figures --pairs 16 --out scores/")
+FIT_EXAMPLES = ("magicpose evaluate fit", "magicpose evaluate fit --noise 0.5 --json")
 DEFAULTS = EvaluationRequest
 
 
@@ -52,4 +53,29 @@ def figures(
     scores = evaluate_figures(request, score_figures, score_clips, console)
     for name, value in scores.items():
         console.say(f"{name:28}{value}")
+    return scores
+
+
+def fit(
+    console: Console,
+    pairs: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="N", help="Pairs of people in each setting.")
+    ] = FitEvaluationRequest.pairs,
+    noise: Annotated[
+        float, typer.Option(min=0, max=5, metavar="X", help="Noise of the keypoints, in percent of a person's height.")
+    ] = FitEvaluationRequest.noise,
+) -> dict[str, Any]:
+    """Score how poses are fitted to the person in the photo.
+
+    A figure's motion is fitted to a figure of other proportions; errors are to that figure's own track of the motion.
+    """
+    console.note(f"fitting motions of {pairs} figures to {pairs} others, in three settings and three ways")
+    from magicpose_cli.evaluation.fit import PARTS, SETTINGS, evaluate_fit
+
+    scores = evaluate_fit(pairs, noise, console)
+    console.say(f"mean error in {scores['unit']}")
+    for setting in SETTINGS:
+        console.say(f"{setting:36}" + "".join(f"{part:>8}" for part in PARTS))
+        for way, errors in scores[setting].items():
+            console.say(f"  {way:34}" + "".join(f"{errors[part]:8.2f}" for part in PARTS))
     return scores

@@ -7,7 +7,7 @@ from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, Pers
 from magicpose_cli.conditions.framing import Colour, apply_framing, describe, fit_framing, resize
 from magicpose_cli.conditions.map_reading import find_joints
 from magicpose_cli.conditions.pose_maps import PoseMapSource
-from magicpose_cli.conditions.retarget import FittedTrack, fit_track
+from magicpose_cli.conditions.retarget import FittedTrack, fit_track, fit_whole
 from magicpose_cli.core.clip import DEFAULT_RATE
 from magicpose_cli.core.condition_set import ConditionSet
 from magicpose_cli.core.keypoints import BODY_COUNT
@@ -33,10 +33,10 @@ def build_condition_set(
 ) -> ConditionSet:
     """Frame the reference (RGB uint8 HWC) on a canvas of width × height and put the poses onto it.
 
-    Either ``track`` or ``pose_maps`` is given. They are moved into the photo by ``fit`` (``retarget.fit_track``;
-    of pose maps the joints are read back for that), then with the photo onto the canvas (``framing`` as in
-    ``fit_framing``). ``stroke``, ``threshold`` and ``detail_threshold`` are those of ``draw_pose_map``; a stroke of
-    None is ``stroke_for`` the canvas's shorter side.
+    Either ``track`` or ``pose_maps`` is given. They are moved into the photo by ``fit`` (a track by
+    ``retarget.fit_track``; of pose maps the joints are read back, and they move as a whole), then with the photo onto
+    the canvas (``framing`` as in ``fit_framing``). ``stroke``, ``threshold`` and ``detail_threshold`` are those of
+    ``draw_pose_map``; a stroke of None is ``stroke_for`` the canvas's shorter side.
 
     Raises UsageError on an unknown fit or framing.
     """
@@ -47,7 +47,7 @@ def build_condition_set(
     size = {"width": reference.shape[1], "height": reference.shape[0]}
     framed = (describe(place),) if describe(place) else ()
     if pose_maps is not None:
-        fitted = fit_track(_track_of_maps(pose_maps, reference_pose, fit), reference_pose, fit, **size)
+        fitted = fit_whole(_track_of_maps(pose_maps, reference_pose, fit), reference_pose, fit, **size)
         scale = fitted.scale * place.scale
         shift = place.to_canvas(np.array(fitted.shift))
 

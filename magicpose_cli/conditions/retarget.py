@@ -1,31 +1,41 @@
-"""The driver's body → the place and the size of the person in the reference photo.
+"""The driver's body → the body, the place and the size of the person in the reference photo."""
 
-One scale and one shift for the whole clip: the motion itself is left as it is.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, Person
+from magicpose_cli.conditions.draw import Person
+from magicpose_cli.conditions.face_fit import describe_face, fit_face
+from magicpose_cli.conditions.head_shape import BODY_POINTS
+from magicpose_cli.conditions.limbs import fill_gaps, floor_of, lowest_ankle, with_lengths
+from magicpose_cli.conditions.partial_bodies import Parts, hold, leave_out
+from magicpose_cli.conditions.proportions import HEAD, PELVIS
+from magicpose_cli.conditions.seen_person import SeenPerson, see, see_photo
 from magicpose_cli.core import keypoints as kp
 from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.names import FITS
 from magicpose_cli.core.pose_track import PoseTrack
 
-# Lengths are foreshortened in most frames and never lengthened, so a driver's true length lies near the top of its
-# range; the very top is left to outliers.
-_LONG_QUANTILE = 80
-_SHORTEST = 2.0  # pixels; a ratio of less is noise
 _SCALE_RANGE = 1 / 20, 20.0  # of what the frames' sizes alone would give
+_ROOTS = (PELVIS, kp.NECK, HEAD)  # where the bodies meet: the first that both show well
+_OFTEN = 0.5  # share of the frames in which the driver's root had better be seen
+_NEAR = 0.25  # share of the frames that count as near the clip's middle place
+_WHOLE_FRAME = "the driver's whole frame is laid onto the photo"
+_WORTH_TELLING = 0.05  # of a difference between a limb's scale and the whole's
+_DIRECTIONS = (
+    (kp.NECK, PELVIS), (kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW), (kp.LEFT_SHOULDER, kp.LEFT_ELBOW),
+    (kp.RIGHT_ELBOW, kp.RIGHT_WRIST), (kp.LEFT_ELBOW, kp.LEFT_WRIST),
+    (kp.RIGHT_HIP, kp.RIGHT_KNEE), (kp.LEFT_HIP, kp.LEFT_KNEE),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class FittedTrack:
-    """A track in pixels of the reference photo: ``x_photo = x_driver * scale + shift``.
+    """A track in pixels of the reference photo.
 
-    ``notes`` are sentences for the user: what it was fitted by, or why it was not.
+    ``scale`` and ``shift`` are those of the body as a whole, ``x_photo = x_driver * scale + shift``: limb by limb the
+    track differs from it. ``notes`` are sentences for the user: what it was fitted by, what is missing, or why it was
+    not fitted.
     """
 
     track: PoseTrack
@@ -37,156 +47,147 @@ class FittedTrack:
 def fit_track(
     track: PoseTrack, reference_pose: Person | None, mode: str = "auto", *, width: int, height: int
 ) -> FittedTrack:
-    """Move a track into a reference photo of width × height pixels.
+    """Give the driver of a track the body, the face and the place of the person in a photo of width × height pixels.
 
-    ``none`` lays the driver's whole frame, centred and as large as it fits, onto the photo. ``auto`` gives the driver
-    the height and the place of ``reference_pose`` (in the photo's pixels): the scale is the weighted median over the
-    body lengths seen in both (stature, torso, shoulders, head, face; limbs where nothing else is seen), so that
-    missing legs or one wrong point do not upset it. The person stands on the same ground where ankles are seen in
-    both, else the necks (hips, noses, faces) meet. Without a person in the photo, or without a length seen in both,
-    ``auto`` does what ``none`` does, with a note.
+    ``none`` lays the driver's whole frame, centred and as large as it fits, onto the photo. ``auto`` fits to
+    ``reference_pose`` (in the photo's pixels), limb by limb: the bones are as long as those of the person in the photo,
+    and point where the driver's do, in the picture and out of it; the root's motion is scaled by the height; the lower
+    ankle keeps to the floor as far as the driver's does. Hands are scaled with the forearms. The face is the photo's
+    with the driver's expression and turns (``face_fit``). Legs that the photo cannot show are left out, limbs that the
+    poses never show are held as in the photo (``partial_bodies``). The clip meets the photo in one frame: of those near
+    the clip's middle place, the most like the photo. Confidences stay, and missing points stay missing.
 
-    Raises UsageError on an unknown mode.
+    Without a person in the photo, or without a part of the body that is seen in both, ``auto`` does what ``none`` does,
+    with a note. Raises UsageError on an unknown mode.
     """
+    whole, met = _start(track, reference_pose, mode, width, height)
+    if met is None or reference_pose is None:
+        return whole
+    parts, changed = _limb_by_limb(track, whole.track, met)
+    parts, left_out = leave_out(parts, met.driver, met.photo)
+    parts, held = hold(parts, met.driver, met.photo, reference_pose)
+    fitted = PoseTrack(**parts, width=width, height=height, fps=track.fps)
+    told = (
+        f"The poses are fitted to the person in the photo: scaled by {met.scale:.2f}{changed}, by frame {met.anchor}."
+    )
+    notes = (told, *describe_face(met.driver.heads, met.photo.heads), left_out, held)
+    return replace(whole, track=fitted, notes=tuple(note for note in notes if note))
+
+
+def fit_whole(
+    track: PoseTrack, reference_pose: Person | None, mode: str = "auto", *, width: int, height: int
+) -> FittedTrack:
+    """As ``fit_track``, but with one scale and one shift for all: drawn pose maps can only be moved as a whole."""
+    whole, met = _start(track, reference_pose, mode, width, height)
+    if met is None:
+        return whole
+    told = (
+        f"The poses are fitted to the person in the photo as a whole: scaled by {met.scale:.2f}, by frame {met.anchor}."
+    )
+    return replace(whole, notes=(told,))
+
+
+@dataclass(frozen=True)
+class _Meeting:
+    """Two people seen, and where they meet: ``x_photo = x_driver * scale + shift``, by ``root`` in frame ``anchor``."""
+
+    driver: SeenPerson
+    photo: SeenPerson
+    joints: np.ndarray  # (F, 20, 2) of the driver, without gaps in time
+    scale: float
+    shift: tuple[float, float]
+    root: int
+    anchor: int
+    floors: tuple[float, float]  # y of the driver's and of the photo's, NaN where no ankle is seen
+
+
+def _start(
+    track: PoseTrack, reference_pose: Person | None, mode: str, width: int, height: int
+) -> tuple[FittedTrack, _Meeting | None]:
+    """The track moved as a whole, and how the two people meet: None where there is nothing to fit."""
     if mode not in FITS:
         raise UsageError(f"unknown fit '{mode}'", f"use {' or '.join(FITS)}")
     scale = min(width / track.width, height / track.height)
     shift = (width - track.width * scale) / 2, (height - track.height * scale) / 2
-    notes: tuple[str, ...] = ()
-    if mode == "auto":
-        whole = "the driver's whole frame is laid onto the photo"
-        if reference_pose is None or not _known(reference_pose):
-            notes = (f"No person is known in the reference photo: {whole}.",)
-        else:
-            found = _fit(track, reference_pose)
-            if found is None or not _SCALE_RANGE[0] < found[0] / scale < _SCALE_RANGE[1]:
-                notes = (f"No part of the body can be measured in both the photo and the poses: {whole}.",)
-            else:
-                scale, shift, measures = found
-                by = ", ".join(measures[:3])
-                notes = (f"The poses are fitted to the person in the photo: scaled by {scale:.2f}, by {by}.",)
-    return FittedTrack(track.map_points(scale, *shift, width, height), scale, shift, notes)
+    framed = FittedTrack(track.map_points(scale, *shift, width, height), scale, shift)
+    if mode == "none":
+        return framed, None
+    photo = None if reference_pose is None else see_photo(reference_pose)
+    if photo is None or photo.proportions is None:
+        return replace(framed, notes=(f"No person is known in the reference photo: {_WHOLE_FRAME}.",)), None
+    met = _meet(see(track.body, track.left_hand, track.right_hand, track.face), photo)
+    if met is None or not _SCALE_RANGE[0] < met.scale / scale < _SCALE_RANGE[1]:
+        nothing = f"No part of the body can be measured in both the photo and the poses: {_WHOLE_FRAME}."
+        return replace(framed, notes=(nothing,)), None
+    return FittedTrack(track.map_points(met.scale, *met.shift, width, height), met.scale, met.shift), met
 
 
-def _fit(track: PoseTrack, person: Person) -> tuple[float, tuple[float, float], list[str]] | None:
-    """Scale, shift and the names of the lengths that were used, weightiest first."""
-    driver, photo = _Measured(track.body, track.face), _Measured(person.body[None], person.face[None])
-    ratios, weights, names = [], [], []
-    for name, weight, measure in _LENGTHS:
-        theirs, ours = driver.length(measure), photo.length(measure)
-        if theirs > _SHORTEST and ours > _SHORTEST:  # NaN where unseen: False
-            ratios.append(ours / theirs)
-            weights.append(weight)
-            names.append(name)
-    shift_of = next((anchor for anchor in _ANCHORS if driver.sees(anchor) and photo.sees(anchor)), None)
-    if not ratios or shift_of is None:
+def _meet(driver: SeenPerson, photo: SeenPerson) -> _Meeting | None:
+    both = [joint for joint in _ROOTS if driver.shows(joint) and photo.shows(joint)]
+    root = next((joint for joint in both if driver.share(joint) > _OFTEN), both[0] if both else None)
+    if root is None or driver.proportions is None or photo.proportions is None:
         return None
-    scale = _weighted_median(np.array(ratios), np.array(weights))
-    x, y = photo.middle(shift_of) - scale * driver.middle(shift_of)
-    grounds = photo.ground(), driver.ground()
-    if np.isfinite(grounds).all():
-        y = grounds[0] - scale * grounds[1]
-    order = sorted(range(len(names)), key=lambda i: -weights[i])
-    return scale, (float(x), float(y)), list(dict.fromkeys(names[i] for i in order))
+    scale = driver.proportions.height_ratio(photo.proportions)
+    joints = fill_gaps(driver.joints)
+    anchor = _anchor(joints, photo.joints[0], root)
+    x, y = photo.joints[0, root] - scale * joints[anchor, root]
+    floors = floor_of(driver.joints), floor_of(photo.joints)
+    if np.isfinite(floors).all():
+        y = floors[1] - scale * floors[0]
+    return _Meeting(driver, photo, joints, scale, (float(x), float(y)), root, anchor, floors)
 
 
-class _Measured:
-    """Points of F frames with NaN where a point is not to be trusted."""
-
-    def __init__(self, body: np.ndarray, face: np.ndarray) -> None:
-        self.body = np.where(_seen(body)[..., None], body[..., :2].astype(np.float64), np.nan)  # (F, 18, 2)
-        self.face = np.where(_seen_face(face)[..., None], face[..., :2].astype(np.float64), np.nan)  # (F, 70, 2)
-
-    def length(self, measure: "_Length") -> float:
-        lengths = measure(self)
-        lengths = lengths[np.isfinite(lengths)]
-        return float(np.percentile(lengths, _LONG_QUANTILE)) if len(lengths) else float("nan")
-
-    def between(self, a: int, b: int) -> np.ndarray:
-        return np.linalg.norm(self.body[:, a] - self.body[:, b], axis=-1)  # (F,)
-
-    def on_face(self, a: int, b: int) -> np.ndarray:
-        return np.linalg.norm(self.face[:, a] - self.face[:, b], axis=-1)
-
-    @property
-    def hips(self) -> np.ndarray:
-        return (self.body[:, kp.RIGHT_HIP] + self.body[:, kp.LEFT_HIP]) / 2  # (F, 2)
-
-    def torso(self) -> np.ndarray:
-        return np.linalg.norm(self.body[:, kp.NECK] - self.hips, axis=-1)
-
-    def stature(self) -> np.ndarray:
-        """Neck to hips to knee to ankle, along the bones: the same standing and crouching."""
-        right = self.between(kp.RIGHT_HIP, kp.RIGHT_KNEE) + self.between(kp.RIGHT_KNEE, kp.RIGHT_ANKLE)
-        left = self.between(kp.LEFT_HIP, kp.LEFT_KNEE) + self.between(kp.LEFT_KNEE, kp.LEFT_ANKLE)
-        return self.torso() + np.fmax(right, left)
-
-    def points(self, anchor: str) -> np.ndarray:
-        if anchor == "hips":
-            return self.hips
-        if anchor == "face":
-            return self.face.mean(axis=1)
-        return self.body[:, {"neck": kp.NECK, "nose": kp.NOSE}[anchor]]
-
-    def sees(self, anchor: str) -> bool:
-        return bool(np.isfinite(self.points(anchor)).all(axis=-1).any())
-
-    def middle(self, anchor: str) -> np.ndarray:
-        return np.nanmedian(self.points(anchor), axis=0)  # (2,)
-
-    def ground(self) -> float:
-        """Height in pixels of the floor: where the lower ankle is in most frames. NaN where no ankle is seen."""
-        lower = np.fmax(self.body[:, kp.RIGHT_ANKLE, 1], self.body[:, kp.LEFT_ANKLE, 1])
-        lower = lower[np.isfinite(lower)]
-        return float(np.percentile(lower, _LONG_QUANTILE)) if len(lower) else float("nan")
+def _anchor(joints: np.ndarray, photo: np.ndarray, root: int) -> int:
+    """The frame whose limbs point most as in the photo, of those whose root is nearest to its middle place."""
+    away = np.linalg.norm(joints[:, root] - np.median(joints[:, root], axis=0), axis=1)
+    near = np.argsort(away, kind="stable")[: max(1, round(_NEAR * len(joints)))]
+    likeness = np.zeros(len(near))
+    for a, b in _DIRECTIONS:
+        theirs, ours = joints[near, b] - joints[near, a], photo[b] - photo[a]
+        lengths = np.linalg.norm(theirs, axis=1) * np.linalg.norm(ours)
+        likeness += np.nan_to_num(theirs @ ours / np.maximum(lengths, 1e-9))  # an unseen limb says nothing
+    return int(near[np.argmax(likeness)])
 
 
-_Length = Callable[[_Measured], np.ndarray]
+def _limb_by_limb(track: PoseTrack, moved: PoseTrack, met: _Meeting) -> tuple[Parts, str]:
+    """All points fitted, and words on what differs from the whole; ``moved`` gives what hangs on no joint."""
+    driver, photo, joints = met.driver, met.photo, met.joints
+    assert driver.proportions is not None and photo.proportions is not None
+    ratios = driver.proportions.ratios(photo.proportions)
+    out = with_lengths(joints, ratios, met.root, met.scale * joints[:, met.root] + met.shift, met.scale)
+    if np.isfinite(met.floors).all():
+        above = met.scale * (met.floors[0] - lowest_ankle(joints))
+        out[..., 1] += (met.floors[1] - above - lowest_ankle(out))[:, None]
+
+    head_scale = met.scale
+    if driver.heads is not None and photo.heads is not None:
+        head_scale = photo.head_size / driver.head_size
+    head = out[:, None, HEAD] + head_scale * (driver.head_points - joints[:, None, HEAD])
+    if driver.heads is not None and photo.heads is not None:
+        heads = replace(driver.heads, middle=joints[:, HEAD])
+        head = _first(fit_face(heads, driver.head_points, photo.heads, out[:, HEAD], head_scale), head)
+    face, of_body = head[:, : kp.FACE_COUNT], list(BODY_POINTS)
+    body = out[:, : kp.BODY_COUNT].copy()
+    body[:, of_body] = _first(head[:, kp.FACE_COUNT :], body[:, of_body])
+    places = {"body": body, "face": face}
+    for name, wrist in (("left_hand", kp.LEFT_WRIST), ("right_hand", kp.RIGHT_WRIST)):
+        from_wrist = getattr(track, name)[..., :2] - joints[:, None, wrist]
+        places[name] = out[:, None, wrist] + ratios["forearms"] * from_wrist
+
+    parts = {}
+    for name, place in places.items():
+        points = getattr(moved, name).astype(np.float64)
+        fitted_too = np.isfinite(place).all(axis=2) & (points[..., 2] > 0)
+        points[fitted_too, :2] = place[fitted_too]
+        parts[name] = points
+    arms = (ratios["upper arms"] + ratios["forearms"]) / 2
+    legs = (ratios["thighs"] + ratios["shins"]) / 2
+    differing = (("arms", arms), ("legs", legs), ("head", head_scale))
+    return parts, "".join(
+        f", {name} by {ratio:.2f}" for name, ratio in differing if abs(ratio / met.scale - 1) > _WORTH_TELLING
+    )
 
 
-def _bone(a: int, b: int) -> _Length:
-    return lambda measured: measured.between(a, b)
-
-
-# Name, weight, length. Stature decides where it is seen, so that head and feet both meet; heads differ most between
-# people. Limbs point towards the camera too often: they only count where nothing of trunk and head is seen.
-_LIMB = 0.02
-_LENGTHS: tuple[tuple[str, float, _Length], ...] = (
-    ("stature", 8, _Measured.stature),
-    ("torso", 3, _Measured.torso),
-    ("shoulders", 2, _bone(kp.RIGHT_SHOULDER, kp.LEFT_SHOULDER)),
-    ("hips", 0.5, _bone(kp.RIGHT_HIP, kp.LEFT_HIP)),
-    ("upper arms", _LIMB, _bone(kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW)),
-    ("upper arms", _LIMB, _bone(kp.LEFT_SHOULDER, kp.LEFT_ELBOW)),
-    ("forearms", _LIMB, _bone(kp.RIGHT_ELBOW, kp.RIGHT_WRIST)),
-    ("forearms", _LIMB, _bone(kp.LEFT_ELBOW, kp.LEFT_WRIST)),
-    ("thighs", _LIMB, _bone(kp.RIGHT_HIP, kp.RIGHT_KNEE)),
-    ("thighs", _LIMB, _bone(kp.LEFT_HIP, kp.LEFT_KNEE)),
-    ("shins", _LIMB, _bone(kp.RIGHT_KNEE, kp.RIGHT_ANKLE)),
-    ("shins", _LIMB, _bone(kp.LEFT_KNEE, kp.LEFT_ANKLE)),
-    ("head", 0.7, _bone(kp.NECK, kp.NOSE)),
-    ("head", 0.3, _bone(kp.RIGHT_EYE, kp.LEFT_EYE)),
-    ("head", 0.3, _bone(kp.RIGHT_EAR, kp.LEFT_EAR)),
-    ("face", 0.3, lambda measured: measured.on_face(0, 16)),  # jaw, from ear to ear
-    ("face", 0.3, lambda measured: measured.on_face(27, 8)),  # bridge of the nose to the chin
-)
-
-_ANCHORS = ("neck", "hips", "nose", "face")
-
-
-def _known(person: Person) -> bool:
-    return bool(_seen(person.body).any() or _seen_face(person.face).any())
-
-
-def _seen(body: np.ndarray) -> np.ndarray:
-    return body[..., 2] >= BODY_THRESHOLD
-
-
-def _seen_face(face: np.ndarray) -> np.ndarray:
-    return face[..., 2] >= max(DETAIL_THRESHOLD, 1e-9)
-
-
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    order = np.argsort(values)
-    below = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(below, below[-1] / 2)])
+def _first(places: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The others where the first are NaN."""
+    return np.where(np.isfinite(places), places, others)

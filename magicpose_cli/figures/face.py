@@ -11,8 +11,8 @@ import numpy as np
 
 from magicpose_cli.figures.body import Head
 from magicpose_cli.figures.figure_pose import FigurePose
+from magicpose_cli.figures.identity import FaceShape
 
-EYE_X, EYE_Y, EYE_WIDTH, EYE_HEIGHT = 0.43, 0.09, 0.24, 0.2
 _AROUND = np.linspace(math.pi, 3 * math.pi, 12, endpoint=False)  # from the corner at the picture's left, over the top
 _EYE_STEPS = (0, 2, 4, 6, 8, 10)  # which of the 12 outline points are the six of iBUG
 _LIP_X = np.array([-1, -0.66, -0.33, 0, 0.33, 0.66, 1])
@@ -44,22 +44,25 @@ class FacePoints:
     ears_near: tuple[float, float]
 
 
-def face_points(head: Head, pose: FigurePose) -> FacePoints:
+def face_points(head: Head, pose: FigurePose, shape: FaceShape) -> FacePoints:
     """Where brows, eyes, nose, mouth and jaw lie in pixels."""
     cosine = np.cos(_JAW)
     jaw = np.stack([-np.sign(cosine) * np.abs(cosine) ** head.jaw, np.sin(_JAW)], 1)
     jaw[:, 1] += 0.07 * max(0.0, pose.mouth_open) * np.sin(_JAW) ** 4  # the chin drops with the mouth
     brow_x = 0.74 - 0.52 * _INWARD
-    brow_y = -0.25 - _BOW - 0.13 * pose.brow_raise + 0.2 * pose.brow_frown * (_INWARD - 0.4)
+    brow_y = shape.brow_y - _BOW - 0.13 * pose.brow_raise + 0.2 * pose.brow_frown * (_INWARD - 0.4)
     right_brow = np.stack([-brow_x, brow_y], 1)
     left_brow = np.stack([brow_x, brow_y], 1)[::-1]
-    eye_ring = np.stack([EYE_WIDTH * np.cos(_AROUND), EYE_HEIGHT * max(pose.eye_open, 0.03) * np.sin(_AROUND)], 1)
+    eye_height = shape.eye_height * max(pose.eye_open, 0.03)
+    eye_ring = np.stack([shape.eye_width * np.cos(_AROUND), eye_height * np.sin(_AROUND)], 1)
     eye_ring[7:, 1] *= 0.8  # the lower lid is flatter
-    right_eye, left_eye = eye_ring + (-EYE_X, EYE_Y), eye_ring + (EYE_X, EYE_Y)
-    gaze = (0.46 * EYE_WIDTH * pose.gaze_x, 0.42 * EYE_HEIGHT * min(1.0, pose.eye_open) * pose.gaze_y)
-    pupils = np.array([(-EYE_X + gaze[0], EYE_Y + gaze[1]), (EYE_X + gaze[0], EYE_Y + gaze[1])])
+    right_eye, left_eye = eye_ring + (-shape.eye_x, shape.eye_y), eye_ring + (shape.eye_x, shape.eye_y)
+    gaze_y = shape.eye_y + 0.42 * shape.eye_height * min(1.0, pose.eye_open) * pose.gaze_y
+    gaze_x = 0.46 * shape.eye_width * pose.gaze_x
+    pupils = np.array([(-shape.eye_x + gaze_x, gaze_y), (shape.eye_x + gaze_x, gaze_y)])
+    nose = _NOSE * (shape.nose_width, shape.nose_length)
 
-    flat = np.concatenate([jaw, right_brow, left_brow, _NOSE, right_eye, left_eye, mouth_points(pose), pupils])
+    flat = np.concatenate([jaw, right_brow, left_brow, nose, right_eye, left_eye, _mouth_points(pose, shape), pupils])
     depth = 0.92 * np.sqrt(np.clip(1 - flat[:, 0] ** 2 - (0.65 * flat[:, 1]) ** 2, 0, None))
     depth[:17] = 0.9 * np.sin(_JAW) - 0.08
     depth[27:36] += _NOSE_DEPTH
@@ -91,15 +94,16 @@ def face_points(head: Head, pose: FigurePose) -> FacePoints:
     )
 
 
-def mouth_points(pose: FigurePose) -> np.ndarray:
+def _mouth_points(pose: FigurePose, shape: FaceShape) -> np.ndarray:
     """The 20 lip points (20, 2), local: outer 12, inner 8."""
-    half = 0.3 * (1 + (0.36 if pose.mouth_width > 0 else 0.5) * pose.mouth_width) * (1 - 0.12 * pose.mouth_open)
+    wider = 1 + (0.36 if pose.mouth_width > 0 else 0.5) * pose.mouth_width
+    half = shape.mouth_width * wider * (1 - 0.12 * pose.mouth_open)
     lip = 0.058 * (1 - 0.5 * pose.mouth_width)
     opening = max(0.0, pose.mouth_open)
 
     def row(x: np.ndarray, offset: float) -> np.ndarray:
         rise = 1 - x**2
-        y = 0.63 + pose.mouth_smile * (0.06 - 0.21 * x**2) + offset * rise
+        y = shape.mouth_y + pose.mouth_smile * (0.06 - 0.21 * x**2) + offset * rise
         return np.stack([half * x, y], 1)
 
     upper, lower = row(_LIP_X, -lip - 0.08 * opening), row(_LIP_BACK_X, 1.2 * lip + 0.27 * opening)

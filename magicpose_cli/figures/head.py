@@ -8,7 +8,7 @@ import numpy as np
 from magicpose_cli.figures.body import Head, Skeleton
 from magicpose_cli.figures.canvas import Canvas, Frame, shade
 from magicpose_cli.figures.chance import chance_of
-from magicpose_cli.figures.face import EYE_HEIGHT, FacePoints
+from magicpose_cli.figures.face import FacePoints
 from magicpose_cli.figures.hair import LONG_STYLES, draw_hair, draw_hanging_hair, draw_hat
 from magicpose_cli.figures.identity import Identity
 from magicpose_cli.figures.textures import Colour, natural_noise
@@ -63,9 +63,8 @@ def _draw_eye(canvas: Canvas, head: Head, eye: np.ndarray, pupil: complex, ident
     local = (eye - eye.mean()) / head.rotation
     height = float(np.ptp(local.imag))
     wide = max(1e-6, float(np.ptp(local.real)) / (0.48 * width))  # narrower as the head turns
-    socket = local.real + 1j * np.minimum(
-        local.imag, np.sin(np.linspace(math.pi, 3 * math.pi, 12, endpoint=False)) * EYE_HEIGHT * head.half_height
-    )
+    round_eye = np.sin(np.linspace(math.pi, 3 * math.pi, 12, endpoint=False)) * identity.face.eye_height
+    socket = local.real + 1j * np.minimum(local.imag, round_eye * head.half_height)
     canvas.convex(eye.mean() + socket * head.rotation, shade(identity.skin, 0.83))
     if height > 0.08 * head.half_height:
         canvas.convex(eye, _WHITE)

@@ -39,6 +39,21 @@ class Proportions:
 
 
 @dataclass(frozen=True)
+class FaceShape:
+    """Where the parts of a calm face lie: x and widths in half widths of the head, y and heights in half heights."""
+
+    eye_x: float = 0.43  # of an eye's middle
+    eye_y: float = 0.09
+    eye_width: float = 0.24  # half
+    eye_height: float = 0.2  # half
+    brow_y: float = -0.25
+    nose_width: float = 1.0  # times that of a middling nose, as is the length
+    nose_length: float = 1.0
+    mouth_y: float = 0.63
+    mouth_width: float = 0.3  # half
+
+
+@dataclass(frozen=True)
 class View:
     """The camera: which part of the whole scene is shown. All pictures of one person share it.
 
@@ -99,5 +114,6 @@ class Identity:
     shoes: Colour
     proportions: Proportions
     background: int
+    face: FaceShape = FaceShape()
     view: View = View()
     light: Light = Light()

@@ -52,7 +52,7 @@ class Rendered:
 def render(identity: Identity, pose: FigurePose, size: int = 128) -> Rendered:
     """The person in this pose before the person's background, as a square of ``size`` pixels."""
     skeleton = place(identity.proportions, pose, size, identity.view)
-    face = face_points(skeleton.head, pose)
+    face = face_points(skeleton.head, pose, identity.face)
     canvas = Canvas(background(identity.background, size))
     _draw(canvas, skeleton, face, identity)
     image, cover = canvas.finish()
@@ -62,7 +62,7 @@ def render(identity: Identity, pose: FigurePose, size: int = 128) -> Rendered:
 def keypoints_of(identity: Identity, pose: FigurePose, size: int = 128) -> Keypoints:
     """The keypoints that ``render`` gives, without the picture."""
     skeleton = place(identity.proportions, pose, size, identity.view)
-    return _keypoints(skeleton, face_points(skeleton.head, pose), identity, size)
+    return _keypoints(skeleton, face_points(skeleton.head, pose, identity.face), identity, size)
 
 
 def track_of(identity: Identity, poses: Sequence[FigurePose], size: int, fps: Fraction | int) -> PoseTrack:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from magicpose_cli.conditions.head_shape import MEAN_FACE
 from magicpose_cli.core.pose_track import PoseTrack
 
 # A standing person in units of the neck-hip length, neck at (0, 0), y downward; the person's right is on the left.
@@ -33,9 +34,9 @@ def hand_at(x: float, y: float, scale: float) -> np.ndarray:
     return points_at(np.array(fingers), scale, x, y)
 
 
-def face_at(x: float, y: float, scale: float) -> np.ndarray:
-    angles = np.linspace(0, 2 * np.pi, 70, endpoint=False)
-    return points_at(np.stack([np.cos(angles), np.sin(angles)], axis=1), scale, x, y)
+def face_at(x: float, y: float, half_width: float) -> np.ndarray:
+    """A middling face from the front, the middle between the ears at (x, y)."""
+    return points_at(MEAN_FACE[:70, :2], half_width, x, y)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +49,7 @@ def person():
             body=body,
             left_hand=hand_at(*body[7, :2], scale / 4),
             right_hand=hand_at(*body[4, :2], scale / 4),
-            face=face_at(*body[0, :2], scale / 5),
+            face=face_at(*body[[16, 17], :2].mean(0), 0.18 * scale),
         )
 
     return make

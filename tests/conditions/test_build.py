@@ -89,7 +89,7 @@ def test_fitted_maps_meet_the_person(track, person):
     )
     joints = np.stack([find_joints(m) for m in conditions.pose_maps(0, 30)])
     middle = np.median(joints[:, kp.NECK, :2], axis=0)
-    assert np.abs(middle - there.body[kp.NECK, :2]).max() < 3
+    assert np.abs(middle - there.body[kp.NECK, :2]).max() < 5
 
 
 def test_leaving_the_picture_is_said(track, person):

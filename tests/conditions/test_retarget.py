@@ -8,31 +8,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from magicpose_cli.conditions.retarget import fit_track
+from magicpose_cli.conditions.retarget import fit_track, fit_whole
 from magicpose_cli.core import keypoints as kp
 from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.pose_track import PoseTrack
 
 PHOTO = {"width": 600, "height": 900}
+UNSEEN_HAND = np.zeros((21, 3))
 
 
-def neck_and_ankle(points: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.median(points[:, kp.NECK, :2], 0), np.median(points[:, kp.RIGHT_ANKLE, :2], 0)])
-
-
-def test_same_person_elsewhere_is_found_exactly(track, person):
-    driver = track(100, 300, 150, 1080, 1920)
-    fitted = fit_track(driver, person(250, 310, 180), "auto", **PHOTO)
-    assert fitted.scale == pytest.approx(2.5, rel=1e-3)
-    assert np.allclose(fitted.shift, (310 - 2.5 * 300, 180 - 2.5 * 150), atol=1)
+def test_same_person_elsewhere_is_found(track, person):
+    driver, photo = track(100, 300, 150, 1080, 1920), person(250, 310, 180)
+    fitted = fit_track(driver, photo, "auto", **PHOTO)
+    assert fitted.scale == pytest.approx(2.5, rel=0.02)
+    assert np.abs(np.median(fitted.track.body, axis=0) - photo.body).max() < 0.02 * 2.5 * 380  # 2 % of the height
     assert (fitted.track.width, fitted.track.height, fitted.track.fps) == (600, 900, driver.fps)
-    assert "scaled by 2.50" in fitted.notes[0]
+    assert "scaled by 2.5" in fitted.notes[0] and len(fitted.notes) == 1
 
 
-def test_points_follow_scale_and_shift(track, person):
+def test_as_a_whole_all_points_follow_scale_and_shift(track, person):
     driver = track(100, 300, 150, 1080, 1920)
     driver.body[2, kp.LEFT_KNEE] = 0
-    fitted = fit_track(driver, person(250, 310, 180), **PHOTO)
+    fitted = fit_whole(driver, person(250, 310, 180), **PHOTO)
     for part in ("body", "left_hand", "right_hand", "face"):
         before, after = getattr(driver, part), getattr(fitted.track, part)
         there = before[..., 2] > 0
@@ -40,7 +37,38 @@ def test_points_follow_scale_and_shift(track, person):
         assert not after[~there].any()
 
 
-@settings(max_examples=30, deadline=None)
+def test_missing_points_stay_missing_and_confidence_stays(track, person):
+    driver = track(100, 300, 150, 1080, 1920)
+    driver.body[2, kp.LEFT_KNEE] = 0
+    driver.body[:, kp.RIGHT_WRIST, 2] = np.linspace(0.1, 0.9, len(driver))
+    driver.face[4] = 0
+    fitted = fit_track(driver, person(250, 310, 180), **PHOTO).track
+    for part in ("body", "left_hand", "right_hand", "face"):
+        assert np.array_equal(getattr(fitted, part)[..., 2], getattr(driver, part)[..., 2])
+        assert not getattr(fitted, part)[getattr(driver, part)[..., 2] == 0].any()
+
+
+def test_each_limb_gets_its_own_length(track, person):
+    """The photo's person has short arms: the wrists come nearer to the shoulders, hands smaller, all else stays."""
+    photo = person(200, 310, 180)
+    for shoulder, elbow, wrist in ((2, 3, 4), (5, 6, 7)):
+        photo.body[[elbow, wrist], :2] = photo.body[shoulder, :2] + 0.85 * (
+            photo.body[[elbow, wrist], :2] - photo.body[shoulder, :2]
+        )
+    driver = track(100, 300, 150, 1080, 1920)
+    fitted = fit_track(driver, photo, **PHOTO).track
+
+    def length(body: np.ndarray, a: int, b: int) -> float:
+        return float(np.median(np.linalg.norm(body[:, a, :2] - body[:, b, :2], axis=1)))
+
+    for a, b in ((2, 3), (3, 4), (6, 7)):
+        assert length(fitted.body, a, b) / length(driver.body, a, b) == pytest.approx(2 * 0.85, rel=0.08)
+    for a, b in ((1, 2), (8, 9), (12, 13)):
+        assert length(fitted.body, a, b) / length(driver.body, a, b) == pytest.approx(2, rel=0.04)
+    assert length(fitted.left_hand, 0, 12) / length(driver.left_hand, 0, 12) == pytest.approx(1.7, rel=0.08)
+
+
+@settings(max_examples=10, deadline=None)
 @given(
     st.floats(20, 300),
     st.floats(0.2, 5),
@@ -54,31 +82,34 @@ def test_missing_points_change_little(person, driver_scale, ratio, missing):
     photo = person(driver_scale * ratio, 250, 300)
     photo.body[list(missing)] = 0
     fitted = fit_track(driver, photo, **PHOTO)
-    assert fitted.scale == pytest.approx(ratio, rel=1e-3)
-    assert np.allclose(fitted.track.body[0, kp.NECK, :2], (250, 300), atol=0.01 * driver_scale * ratio)
+    assert fitted.scale == pytest.approx(ratio, rel=0.04)
+    assert np.allclose(fitted.track.body[0, kp.NECK, :2], (250, 300), atol=0.12 * driver_scale * ratio)
 
 
 def test_upper_body_photo_takes_a_full_body_driver_by_the_neck(track, person):
     photo = person(300, 320, 300)
     photo.body[[8, 9, 10, 11, 12, 13]] = 0
     fitted = fit_track(track(100, 300, 150, 1080, 1920), photo, **PHOTO)
-    assert fitted.scale == pytest.approx(3, rel=0.01)
-    assert np.allclose(np.median(fitted.track.body[:, kp.NECK, :2], 0), (320, 300), atol=1)
+    assert fitted.scale == pytest.approx(3, rel=0.03)
+    assert np.allclose(np.median(fitted.track.body[:, kp.NECK, :2], 0), (320, 300), atol=3)
 
 
 def test_face_alone(track, person):
-    photo = SimpleNamespace(body=np.zeros((18, 3)), left_hand=None, right_hand=None, face=person(200, 300, 200).face)
+    photo = SimpleNamespace(
+        body=np.zeros((18, 3)), left_hand=UNSEEN_HAND, right_hand=UNSEEN_HAND, face=person(200, 300, 200).face
+    )
     fitted = fit_track(track(100, 300, 150, 1080, 1920), photo, **PHOTO)
     assert fitted.scale == pytest.approx(2, rel=0.01)
-    assert np.allclose(np.median(fitted.track.face[..., :2].mean(1), 0), photo.face[:, :2].mean(0), atol=1)
+    assert np.allclose(np.median(fitted.track.face[..., :2].mean(1), 0), photo.face[:, :2].mean(0), atol=3)
 
 
 def test_longer_legs_stand_on_the_same_ground(track, person):
     photo = person(100, 300, 200)
-    photo.body[[9, 10, 12, 13], 1] += 60
+    photo.body[[9, 12], 1] += 18
+    photo.body[[10, 13], 1] += 36
     fitted = fit_track(track(80, 300, 150, 500, 700), photo, **PHOTO)
     assert np.allclose(np.median(fitted.track.body[:, kp.RIGHT_ANKLE, 1]), photo.body[kp.RIGHT_ANKLE, 1], atol=1)
-    # The same stature, so the heads meet about, too.
+    # And the necks meet, too.
     assert abs(np.median(fitted.track.body[:, kp.NECK, 1]) - 200) < 10
 
 
@@ -104,7 +135,7 @@ def test_wild_points_do_not_upset_it(track, person):
 def test_unsure_points_are_not_measured(track, person):
     photo = person(200, 310, 180)
     photo.body[[kp.RIGHT_ANKLE, kp.LEFT_ANKLE]] = (10, 10, 0.1)
-    assert fit_track(track(100, 300, 150, 1080, 1920), photo, **PHOTO).scale == pytest.approx(2, rel=0.01)
+    assert fit_track(track(100, 300, 150, 1080, 1920), photo, **PHOTO).scale == pytest.approx(2, rel=0.03)
 
 
 def test_none_keeps_the_frame(track, person):
@@ -118,7 +149,9 @@ def test_none_keeps_the_frame(track, person):
 
 def test_nobody_in_the_photo_is_said(track):
     driver = track(100, 300, 150, 1200, 900)
-    hidden = SimpleNamespace(body=np.zeros((18, 3)), left_hand=None, right_hand=None, face=np.zeros((70, 3)))
+    hidden = SimpleNamespace(
+        body=np.zeros((18, 3)), left_hand=UNSEEN_HAND, right_hand=UNSEEN_HAND, face=np.zeros((70, 3))
+    )
     for nobody in (None, hidden):
         fitted = fit_track(driver, nobody, "auto", **PHOTO)
         assert fitted.scale == 0.5 and "No person" in fitted.notes[0]
