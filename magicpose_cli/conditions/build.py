@@ -1,13 +1,16 @@
 """A reference photo and poses → the condition set that the network sees."""
 
+import math
+
 import cv2
 import numpy as np
 
 from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, Person, draw_track, stroke_for
-from magicpose_cli.conditions.framing import Colour, apply_framing, describe, fit_framing, resize
+from magicpose_cli.conditions.framing import Colour, apply_framing, choose_canvas, describe, fit_framing, resize
 from magicpose_cli.conditions.map_reading import find_joints
 from magicpose_cli.conditions.pose_maps import PoseMapSource
-from magicpose_cli.conditions.retarget import FittedTrack, fit_track
+from magicpose_cli.conditions.reach import Box, choose_box, reach_of
+from magicpose_cli.conditions.retarget import fit_track
 from magicpose_cli.core.clip import DEFAULT_RATE
 from magicpose_cli.core.condition_set import ConditionSet
 from magicpose_cli.core.keypoints import BODY_COUNT
@@ -22,32 +25,41 @@ def build_condition_set(
     track: PoseTrack | None = None,
     pose_maps: PoseMapSource | None = None,
     reference_pose: Person | None = None,
-    width: int,
-    height: int,
+    size: int | tuple[int, int],
+    multiple: int = 8,
     fit: str = "auto",
-    framing: str = "pad",
+    framing: str = "auto",
+    keep_aspect: bool = True,
     background: str | Colour = "edge",
     stroke: float | None = None,
     threshold: float = BODY_THRESHOLD,
     detail_threshold: float = DETAIL_THRESHOLD,
 ) -> ConditionSet:
-    """Frame the reference (RGB uint8 HWC) on a canvas of width × height and put the poses onto it.
+    """Put the reference (RGB uint8 HWC) and the poses onto one canvas.
 
     Either ``track`` or ``pose_maps`` is given. They are moved into the photo by ``fit`` (``retarget.fit_track``;
-    of pose maps the joints are read back for that), then with the photo onto the canvas (``framing`` as in
-    ``fit_framing``). ``stroke``, ``threshold`` and ``detail_threshold`` are those of ``draw_pose_map``; a stroke of
-    None is ``stroke_for`` the canvas's shorter side.
+    of pose maps the joints are read back for that). ``framing`` and ``keep_aspect`` choose the part of the photo that
+    becomes the picture (``reach.choose_box``; ``auto`` needs to know the person), ``size`` and ``multiple`` the canvas
+    it is scaled to (``framing.choose_canvas``). ``stroke``, ``threshold`` and ``detail_threshold`` are those of
+    ``draw_pose_map``; a stroke of None is that of a square with the canvas's area.
 
-    Raises UsageError on an unknown fit or framing.
+    Raises UsageError on an unknown fit or framing, and on a size that does not fit.
     """
     if (track is None) == (pose_maps is None):
         raise ValueError("give either a track or pose maps")
-    place = fit_framing(reference.shape[1], reference.shape[0], width, height, mode=framing)
+    photo = {"width": reference.shape[1], "height": reference.shape[0]}
+    poses = track if pose_maps is None else _track_of_maps(pose_maps, reference_pose, fit)
+    assert poses is not None
+    fitted = fit_track(poses, reference_pose, fit, **photo)
+    reach = None
+    if reference_pose is not None or framing == "person":
+        reach = reach_of(fitted.track, reference_pose, threshold=threshold, detail_threshold=detail_threshold)
+    box = choose_box(**photo, reach=reach, framing=framing, keep_aspect=keep_aspect)
+    width, height = choose_canvas(box[2] - box[0], box[3] - box[1], size, multiple)
+    place = fit_framing(**{f"source_{name}": side for name, side in photo.items()}, width=width, height=height, box=box)
     canvas = apply_framing(reference, place, background)
-    size = {"width": reference.shape[1], "height": reference.shape[0]}
     framed = (describe(place),) if describe(place) else ()
     if pose_maps is not None:
-        fitted = fit_track(_track_of_maps(pose_maps, reference_pose, fit), reference_pose, fit, **size)
         scale = fitted.scale * place.scale
         shift = place.to_canvas(np.array(fitted.shift))
 
@@ -56,18 +68,16 @@ def build_condition_set(
 
         return ConditionSet(canvas, pose_maps.frame_count, moved_maps, place, framed + fitted.notes)
 
-    assert track is not None
-    fitted = fit_track(track, reference_pose, fit, **size)
     on_canvas = fitted.track.map_points(place.scale, *place.offset, width, height)
-    width_of_lines = stroke_for(min(width, height)) if stroke is None else stroke
+    width_of_lines = stroke_for(round(math.sqrt(width * height))) if stroke is None else stroke
 
     def drawn_maps(start: int, stop: int) -> np.ndarray:
         return draw_track(
             on_canvas, start, stop, threshold=threshold, detail_threshold=detail_threshold, stroke=width_of_lines
         )
 
-    notes = framed + fitted.notes + _outside(fitted, threshold)
-    return ConditionSet(canvas, len(track), drawn_maps, place, notes)
+    notes = framed + fitted.notes + _outside(fitted.track, box, threshold)
+    return ConditionSet(canvas, len(poses), drawn_maps, place, notes)
 
 
 def _track_of_maps(maps: PoseMapSource, reference_pose: Person | None, fit: str) -> PoseTrack:
@@ -99,12 +109,11 @@ def _moved(pose_map: np.ndarray, scale: float, shift: np.ndarray, width: int, he
     return cv2.warpAffine(pose_map, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
 
-def _outside(fitted: FittedTrack, threshold: float) -> tuple[str, ...]:
-    """A sentence where drawn joints leave the photo."""
-    track = fitted.track
+def _outside(track: PoseTrack, box: Box, threshold: float) -> tuple[str, ...]:
+    """A sentence where drawn joints leave the picture."""
     x, y, confidence = np.moveaxis(track.body, -1, 0)  # (F, 18) each
     drawn = (confidence >= threshold) & (confidence > 0)
-    outside = (x < 0) | (y < 0) | (x > track.width) | (y > track.height)
+    outside = (x < box[0]) | (y < box[1]) | (x > box[2]) | (y > box[3])
     frames = int((drawn & outside).any(axis=1).sum())
     if not frames:
         return ()
