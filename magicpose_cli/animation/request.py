@@ -186,6 +186,17 @@ class EvaluationRequest:
     existing: str = "refuse"
 
 
+@dataclass(frozen=True)
+class LongEvaluationRequest:
+    """Scores of a model on one held-out motion of ``frames`` frames. ``steps`` and ``guidance`` None: the model's own."""
+
+    model: str = "mini"
+    frames: int = 1010
+    steps: int | None = None
+    guidance: float | None = None
+    device: str = "auto"
+
+
 def check_request(request: AnimationRequest) -> None:
     """Raise UsageError on any value that cannot work, before anything is read or loaded."""
     check_choice("preset", request.preset, PRESETS)

@@ -76,6 +76,9 @@ app.add_typer(evaluations, name="evaluate")
 evaluations.command("figures", epilog="\b\nExamples:\n" + "\n".join(f"  {line}" for line in evaluate.EXAMPLES))(
     with_console(evaluate.figures)
 )
+evaluations.command("long", epilog="\b\nExamples:\n" + "\n".join(f"  {line}" for line in evaluate.LONG_EXAMPLES))(
+    with_console(evaluate.long)
+)
 
 
 def _show_version(wanted: bool) -> None:

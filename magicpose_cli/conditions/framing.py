@@ -106,18 +106,18 @@ def describe(framing: Framing) -> str:
     said = []
     if framing.crops:
         said.append(
-            f"the picture shows {framing.box_width:.0f}x{framing.box_height:.0f} of the photo's "
+            f"shows {framing.box_width:.0f}x{framing.box_height:.0f} of the photo's "
             f"{framing.source_width}x{framing.source_height} pixels, round the person and the motion"
         )
     sides = zip(("left", "top", "right", "bottom"), framing.beyond, strict=True)
     if grown := [f"{pixels:.0f} pixels on the {side}" for side, pixels in sides if pixels]:
-        said.append(f"it grows by {', '.join(grown)}, where the motion leaves the photo")
+        said.append(f"grows by {', '.join(grown)}, where the motion leaves the photo")
     if is_padded(framing):
         said.append(
-            f"it is padded to {framing.width}x{framing.height} for the model, and the padding cut off again: "
-            "the picture is {}x{}".format(*unframed_size(framing))
+            f"is padded to {framing.width}x{framing.height} for the model, and the padding cut off again: "
+            "what is left is {}x{}".format(*unframed_size(framing))
         )
-    return f"Framing: {'; '.join(said)}." if said else ""
+    return f"Framing: the picture {'; it '.join(said)}." if said else ""
 
 
 def is_padded(framing: Framing) -> bool:

@@ -44,12 +44,14 @@ def reach_of(
 ) -> Reach | None:
     """The reach of a fitted ``track`` (in pixels of the photo) and of the ``person`` in the photo.
 
-    Only what the photo shows counts: a driver's legs do not make room for themselves below a portrait. With ``person``
-    None all of the driver counts. None where there is no point at all.
+    Only what the photo shows counts: a driver's legs do not make room for themselves below a portrait, and where the
+    photo shows no foot, its lower edge cuts the person off, and nothing is added below. With ``person`` None all of
+    the driver counts. None where there is no point at all.
     """
-    wanted = [_seen(track.body[:, _shown(person, track, threshold)], threshold)]
+    shown = _shown(person, track, threshold)
+    wanted = [_seen(track.body[:, shown], threshold)]
     for points, joint in ((track.right_hand, kp.RIGHT_WRIST), (track.left_hand, kp.LEFT_WRIST), (track.face, kp.NOSE)):
-        if person is None or joint in _shown(person, track, threshold):
+        if joint in shown:
             wanted.append(_seen(points, detail_threshold))
     if person is not None:
         wanted.append(_seen(person.body, threshold))
@@ -58,6 +60,8 @@ def reach_of(
     if not len(points):
         return None
     (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    if not {kp.RIGHT_ANKLE, kp.LEFT_ANKLE} & set(shown):
+        bottom = min(bottom, track.height)
     return Reach(left, top, right, bottom, _HAIR * _head(person, threshold) or _MARGIN * max(right - left, bottom - top))
 
 
