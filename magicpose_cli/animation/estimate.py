@@ -97,9 +97,7 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
     )
 
 
-def _shape(
-    request: AnimationRequest, facts: ModelFacts, progress: Progress
-) -> tuple[int, Fraction, float, Framing]:
+def _shape(request: AnimationRequest, facts: ModelFacts, progress: Progress) -> tuple[int, Fraction, float, Framing]:
     """Frames, rate, the seconds to find the poses where that would have to be done first, and the framing.
 
     While nobody knows the poses, the framing is that of the whole photo.

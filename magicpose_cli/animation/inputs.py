@@ -39,9 +39,7 @@ class PreviewResult:
     notes: tuple[str, ...]
 
 
-def open_inputs(
-    request: AnimationRequest, native_size: int, multiple: int, progress: Progress = SILENT
-) -> Inputs:
+def open_inputs(request: AnimationRequest, native_size: int, multiple: int, progress: Progress = SILENT) -> Inputs:
     """Read photo and poses (a driving video's are extracted), fit them to each other and frame them.
 
     ``native_size`` is the model's, where the request names no size; the canvas's sides are multiples of ``multiple``.

@@ -46,7 +46,9 @@ def evaluate_long(
     facts = model_facts(choice.folder)
     size, steps = facts.native_size, request.steps or facts.default_steps
     if request.frames < 2 * (_FIRST + _ROUND):
-        raise UsageError(f"--frames is {request.frames}, which is no long video", f"use {2 * (_FIRST + _ROUND)} or more")
+        raise UsageError(
+            f"--frames is {request.frames}, which is no long video", f"use {2 * (_FIRST + _ROUND)} or more"
+        )
     clip = held_out_clips(1)[0]
     person, reference = random_identity(clip.identity), show(clip.identity, clip.reference_pose, size)
     motion = make_motion(clip.motion, request.frames, FPS, clip.kind)
@@ -96,6 +98,7 @@ def evaluate_long(
 def seams_by_step(frame_count: int, steps: int) -> list[list[int]]:
     """For each step, the frames at which a window begins or ends, the clip's own ends left out."""
     ends = [
-        {end for w in windows(frame_count, _WINDOW, _OVERLAP, step) for end in (w.start, w.stop)} for step in range(steps)
+        {end for w in windows(frame_count, _WINDOW, _OVERLAP, step) for end in (w.start, w.stop)}
+        for step in range(steps)
     ]
     return [sorted(each - {0, frame_count}) for each in ends]

@@ -81,7 +81,7 @@ def pose_maps_from_clip(clip: Clip) -> PoseMapSource:
 
 
 class _ClipReader:
-    """Frames of a clip by number. The last ones are kept, packed: drawn maps, mostly black, take 4 to 6 % of their size."""
+    """Frames of a clip by number. The last ones are kept, packed: drawn maps take 4 to 6 % of their size then."""
 
     def __init__(self, clip: Clip) -> None:
         self.clip = clip

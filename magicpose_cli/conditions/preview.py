@@ -29,9 +29,9 @@ def draw_preview(
 ) -> np.ndarray:
     """The preview picture, RGB uint8 (H, W, 3).
 
-    Above: the reference ``photo`` as read, with the fitted skeleton over it and the frame of the picture, and the canvas
-    that the network sees, with the picture's outline in it where it is padded. Below: a strip of ``poses`` pose maps
-    from the whole clip, numbered by frame, and the notes (``conditions.notes`` where None).
+    Above: the reference ``photo`` as read, with the fitted skeleton over it and the frame of the picture, and the
+    canvas that the network sees, with the picture's outline in it where it is padded. Below: a strip of ``poses`` pose
+    maps from the whole clip, numbered by frame, and the notes (``conditions.notes`` where None).
     """
     count = conditions.frame_count
     numbers = np.unique(np.linspace(0, count - 1, max(1, poses)).astype(int)).tolist()
@@ -44,7 +44,10 @@ def draw_preview(
     height = max(1, min(_PANEL_HEIGHT, round((_MOST_WIDTH - 3 * _GAP) / across)))
     size = f"{conditions.width}x{conditions.height}"
     panels = [
-        (f"Photo, frame, and the pose of frame {numbers[fullest]}", _over_photo(conditions, photo, maps[fullest], height)),
+        (
+            f"Photo, frame, and the pose of frame {numbers[fullest]}",
+            _over_photo(conditions, photo, maps[fullest], height),
+        ),
         (f"What the network sees, drawn at {size}", _canvas(conditions, maps[fullest], height)),
     ]
     shown = [unframe(m, conditions.framing) for m in maps]

@@ -62,7 +62,9 @@ def reach_of(
     (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     if not {kp.RIGHT_ANKLE, kp.LEFT_ANKLE} & set(shown):
         bottom = min(bottom, track.height)
-    return Reach(left, top, right, bottom, _HAIR * _head(person, threshold) or _MARGIN * max(right - left, bottom - top))
+    return Reach(
+        left, top, right, bottom, _HAIR * _head(person, threshold) or _MARGIN * max(right - left, bottom - top)
+    )
 
 
 def choose_box(width: int, height: int, reach: Reach | None, framing: str, *, keep_aspect: bool = True) -> Box:

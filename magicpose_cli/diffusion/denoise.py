@@ -136,7 +136,10 @@ def _run(
 ) -> None:
     """Add what the networks say of ``window``, which lies within the consecutive ``segments``, to their predictions."""
     parts = [
-        (segment, slice(max(window.start, segment.start) - segment.start, min(window.stop, segment.stop) - segment.start))
+        (
+            segment,
+            slice(max(window.start, segment.start) - segment.start, min(window.stop, segment.stop) - segment.start),
+        )
         for segment in segments
         if segment.start < window.stop and window.start < segment.stop
     ]

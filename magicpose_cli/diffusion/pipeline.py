@@ -188,7 +188,9 @@ class MagicPosePipeline(DiffusionPipeline):
                 return windows(count, window, overlap, step, start=start, stop=stop)
             return batches(stop - start, rows, start)
 
-        total = sum(len(w) for step in range(steps) for w in windows_at(step, 0, count)) if has_motion else count * steps
+        total = (
+            sum(len(w) for step in range(steps) for w in windows_at(step, 0, count)) if has_motion else count * steps
+        )
         done = 0
 
         def tell(w: Window) -> None:

@@ -53,7 +53,7 @@ def score_background(
     truth: Mapping[int, Sequence[Rendered]],
     frames: Mapping[int, Sequence[np.ndarray]],
 ) -> BackgroundScores:
-    """Score ``frames``, RGB uint8 (S, S, 3): a few round each of some numbers, in order; ``truth`` are their renders."""
+    """Score ``frames``, RGB uint8 (S, S, 3): a few round each of some numbers; their renders are ``truth``."""
     distances, colours = {}, []
     for number, shown in frames.items():
         seen = [~(true.person_mask | reference.person_mask) for true in truth[number]]
@@ -63,7 +63,9 @@ def score_background(
         distances[number] = float(np.mean([np.abs(difference).mean() for difference in differences]))
         colours.append(np.mean([difference.mean(axis=0) for difference in differences], axis=0))
     values = list(distances.values())
-    return BackgroundScores(distances, values[-1] / max(values[0], 1e-9), float(np.abs(colours[-1] - colours[0]).mean()))
+    return BackgroundScores(
+        distances, values[-1] / max(values[0], 1e-9), float(np.abs(colours[-1] - colours[0]).mean())
+    )
 
 
 def change(before: np.ndarray, after: np.ndarray) -> float:

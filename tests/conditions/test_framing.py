@@ -27,7 +27,6 @@ def boxes(draw, width, height):
     return left, top, draw(st.integers(max(left, 0) + 1, 2 * width)), draw(st.integers(max(top, 0) + 1, 2 * height))
 
 
-
 @given(sides, sides, canvas_sides, canvas_sides, st.data())
 def test_inverse_is_the_identity(source_width, source_height, width, height, data):
     box = data.draw(boxes(source_width, source_height))

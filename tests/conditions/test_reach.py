@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from magicpose_cli.conditions.reach import MAX_ASPECT, MAX_GROWTH, Reach, choose_box, reach_of
+from magicpose_cli.conditions.reach import MAX_GROWTH, Reach, choose_box, reach_of
 from magicpose_cli.core import keypoints as kp
 from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.names import FRAMINGS
