@@ -46,8 +46,8 @@ class AnimationRequest:
 
     ``poses`` is any of what ``animation.pose_input`` takes. A ``steps``, ``guidance``, ``scheduler`` or ``size`` of
     None is the preset's or the model's own; ``animation.animator`` fills them in. ``fps`` None is the driver's.
-    ``framing`` is which part of the photo becomes the picture (``conditions.reach.choose_box``); with ``paste_back`` the
-    result is laid back into the whole photo. ``audio`` is ``auto`` (the driver's sound), ``none``, or a file.
+    ``framing`` is which part of the photo becomes the picture (``conditions.reach.choose_box``); with ``paste_back``
+    the result is laid back into the whole photo. ``audio`` is ``auto`` (the driver's sound), ``none``, or a file.
     ``reference_poses`` is a pose folder or file whose first frame holds the keypoints of the person in the reference
     photo; None finds them in the photo. ``start`` and ``end`` are seconds of the driver.
     """
