@@ -48,6 +48,14 @@ def test_reference_poses_and_prompt_all_matter(pipeline, reference, pose_maps):
     assert torch.equal(latents(guidance=Guidance(2.0), num_inference_steps=2), plain)
 
 
+@pytest.mark.parametrize("motion", [False, True])
+def test_any_multiple_of_a_latent_position_will_do(tiny, reference, pose_maps, motion):
+    """11 positions across halve to 6, and double to 11 again: no canvas need be a multiple of all levels."""
+    pipeline = tiny.pipeline(tiny.motion_adapter() if motion else None)
+    narrow = pipeline(reference[:, :22], pose_maps[:, :, :22], window=4, num_inference_steps=1).frames
+    assert narrow.shape == (5, 16, 22, 3)
+
+
 def test_segments_and_batches_do_not_show(pipeline, reference, pose_maps):
     whole = pipeline(reference, pose_maps).frames
     drawn = []
