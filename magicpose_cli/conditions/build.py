@@ -11,11 +11,12 @@ from magicpose_cli.conditions.map_reading import find_joints
 from magicpose_cli.conditions.pose_maps import PoseMapSource
 from magicpose_cli.conditions.reach import Box, choose_box, reach_of
 from magicpose_cli.conditions.retarget import fit_track
+from magicpose_cli.core import keypoints as kp
 from magicpose_cli.core.clip import DEFAULT_RATE
 from magicpose_cli.core.condition_set import ConditionSet
-from magicpose_cli.core.keypoints import BODY_COUNT
 from magicpose_cli.core.pose_track import PoseTrack
 
+_NAMED = 3  # joints that leave the picture most often
 _MEASURED_MAPS = 24  # maps of a clip whose joints are read for the fit
 
 
@@ -87,7 +88,7 @@ def _track_of_maps(maps: PoseMapSource, reference_pose: Person | None, fit: str)
         return empty
     numbers = np.unique(np.linspace(0, maps.frame_count - 1, _MEASURED_MAPS).astype(int))
     joints = np.stack([find_joints(maps.read(n, n + 1)[0]) for n in numbers.tolist()])
-    assert joints.shape[1:] == (BODY_COUNT, 3)
+    assert joints.shape[1:] == (kp.BODY_COUNT, 3)
     hidden = {"left_hand": empty.left_hand, "right_hand": empty.right_hand, "face": empty.face}
     blank = {name: np.repeat(points, len(joints), axis=0) for name, points in hidden.items()}
     return PoseTrack(body=joints, width=maps.width, height=maps.height, fps=empty.fps, **blank)
@@ -114,7 +115,10 @@ def _outside(track: PoseTrack, box: Box, threshold: float) -> tuple[str, ...]:
     x, y, confidence = np.moveaxis(track.body, -1, 0)  # (F, 18) each
     drawn = (confidence >= threshold) & (confidence > 0)
     outside = (x < box[0]) | (y < box[1]) | (x > box[2]) | (y > box[3])
-    frames = int((drawn & outside).any(axis=1).sum())
+    cut = drawn & outside
+    frames = int(cut.any(axis=1).sum())
     if not frames:
         return ()
-    return (f"In {frames} of {len(track)} frames part of the body leaves the picture.",)
+    often = np.argsort(-cut.sum(axis=0), kind="stable")[:_NAMED]
+    named = ", ".join(kp.BODY_NAMES[joint].replace("_", " ") for joint in often if cut[:, joint].any())
+    return (f"In {frames} of {len(track)} frames part of the body leaves the picture: most often {named}.",)

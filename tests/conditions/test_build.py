@@ -100,7 +100,7 @@ def test_leaving_the_picture_is_said(track, person):
         size=256,
         framing="photo",
     )
-    assert any("In 9 of 9 frames" in note for note in conditions.notes)
+    assert any("In 9 of 9 frames" in note and "right ankle" in note for note in conditions.notes)
 
 
 def test_the_picture_grows_where_the_motion_leaves_the_photo(track, person):
