@@ -15,7 +15,7 @@ def test_a_background_that_stays_and_one_that_drifts():
     parts = {1: truth[:3], 4: truth[3:]}
     right = {number: [true.image for true in part] for number, part in parts.items()}
     same = score_background(reference, parts, right)
-    assert same.by_frame[1] == same.by_frame[4] == 0
+    assert max(same.by_frame.values()) < 1  # the person's soft edge and shadow
     dark = {number: [np.maximum(image, number * 8) - number * 8 for image in part] for number, part in right.items()}
     drifted = score_background(reference, parts, dark)
     assert drifted.by_frame[4] > 1.5 * drifted.by_frame[1] > 0
