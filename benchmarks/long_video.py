@@ -95,17 +95,18 @@ def extract_words(folder: Path, frames: int, args: argparse.Namespace, model: st
 
 
 def with_motion_module(folder: Path) -> str:
-    """The embedded model with temporal layers, saved: the memory of a real one, in no good order."""
+    """The embedded model with temporal layers, saved: the memory of a trained one, without its sense."""
     from magicpose_cli.diffusion.load import load_pipeline
     from magicpose_cli.diffusion.stock import MotionAdapter
 
     pipeline = load_pipeline(choose_model("mini").folder)
-    widths = pipeline.unet.config.block_out_channels
-    pipeline.register_modules(
-        motion_adapter=MotionAdapter(
-            block_out_channels=widths, motion_norm_num_groups=pipeline.unet.config.norm_num_groups
-        )
+    unet = pipeline.unet.config
+    adapter = MotionAdapter(
+        block_out_channels=unet.block_out_channels,
+        motion_layers_per_block=unet.layers_per_block,
+        motion_norm_num_groups=unet.norm_num_groups,
     )
+    pipeline.register_modules(motion_adapter=adapter)
     pipeline.save_pretrained(folder, safe_serialization=True)
     return str(folder)
 
