@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from magicpose_cli.animation.run_folder import (
 from magicpose_cli.animation.sound import choose_sound
 from magicpose_cli.animation.versions import versions
 from magicpose_cli.conditions.framing import unframe, unframed_size
+from magicpose_cli.conditions.paste_back import paste_back
 from magicpose_cli.core.clip import SoundSource
 from magicpose_cli.core.condition_set import ConditionSet
 from magicpose_cli.core.device import choose_device, choose_dtype
@@ -115,12 +117,11 @@ def animate(
     pipeline = _load(request, prepared, device, dtype)
     timings["loading"] = time.monotonic() - began
     began = time.monotonic()
-    framing = prepared.conditions.framing
-    width, height = unframed_size(framing)
+    show, (width, height) = _shown(prepared, prepared.inputs.reference)
     with _sampled(pipeline, request, prepared, progress) as frames:
         report = write_video(
             request.output,
-            (unframe(frame, framing) for frame in frames),
+            map(show, frames),
             prepared.poses.fps,
             width=width,
             height=height,
@@ -175,9 +176,12 @@ def prepare(request: AnimationRequest, progress: Progress = SILENT) -> Prepared:
     facts = model_facts(choice.folder)
     progress.note(choice.sentence)
     progress.plan(must_extract(request) + 2 + request.compare)
-    inputs = open_inputs(request, facts.native_size, progress)
+    inputs = open_inputs(request, facts.native_size, facts.multiple, progress)
     conditions = inputs.conditions
     filled = fill_defaults(request, choice, facts, (conditions.width, conditions.height))
+    if request.paste_back:
+        size = "{1}x{0}".format(*inputs.reference.shape)
+        progress.note(f"the result is laid back into the photo, which stays as it is outside: the video is {size}")
     if request.motion and not facts.has_motion:
         progress.note("the model has no motion module: each frame is sampled by itself, from one shared noise")
     return Prepared(filled, choice, inputs, choose_sound(request.audio, inputs.poses.sound))
@@ -250,6 +254,14 @@ def _sampled(
         yield all_frames()
 
 
+def _shown(prepared: Prepared, photo: np.ndarray) -> tuple[Callable[[np.ndarray], np.ndarray], tuple[int, int]]:
+    """What makes a frame of the canvas a frame of the video, and its size: laid into ``photo`` where so asked."""
+    framing = prepared.conditions.framing
+    if prepared.request.paste_back:
+        return paste_back(photo, framing), (framing.source_width, framing.source_height)
+    return partial(unframe, framing=framing), unframed_size(framing)
+
+
 def write_comparison(
     path: Path,
     request: AnimationRequest,
@@ -259,19 +271,20 @@ def write_comparison(
 ) -> VideoReport:
     """Reference | pose | result (| truth), in sync, with the result's sound."""
     result = open_clip(request.output)
-    framing, count = prepared.conditions.framing, prepared.conditions.frame_count
+    count = prepared.conditions.frame_count
+    show, pose_size = _shown(prepared, np.zeros_like(prepared.inputs.reference))
 
     def poses() -> Iterator[np.ndarray]:
         for start in range(0, count, _CHUNK):
             for pose_map in prepared.conditions.pose_maps(start, min(start + _CHUNK, count)):
-                yield unframe(pose_map, framing)
+                yield show(pose_map)
 
     panels: list[Panel] = [
         ("reference", prepared.inputs.reference),
         ("pose", poses()),
         ("result", result.frames()),
     ]
-    sizes = [prepared.inputs.reference.shape[1::-1], unframed_size(framing), (result.width, result.height)]
+    sizes = [prepared.inputs.reference.shape[1::-1], pose_size, (result.width, result.height)]
     if truth is not None:
         panels.append(("truth", iter(truth)))
         sizes.append(truth[0].shape[1::-1])

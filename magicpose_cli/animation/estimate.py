@@ -11,14 +11,16 @@ from typing import Any
 import torch
 
 from magicpose_cli.animation.animator import check_outputs, fill_defaults
-from magicpose_cli.animation.models import choose_model, model_facts
-from magicpose_cli.animation.pose_input import kind_of, open_pose_input
+from magicpose_cli.animation.inputs import open_inputs
+from magicpose_cli.animation.models import ModelFacts, choose_model, model_facts
+from magicpose_cli.animation.pose_input import kind_of, must_extract
 from magicpose_cli.animation.request import AnimationRequest, check_request, parse_fps, parse_size
 from magicpose_cli.animation.sound import choose_sound
 from magicpose_cli.conditions.framing import choose_canvas, fit_framing, unframed_size
 from magicpose_cli.core.device import choose_device, choose_dtype
 from magicpose_cli.core.disk import amount_of_bytes
 from magicpose_cli.core.errors import IntegrityError
+from magicpose_cli.core.framing import Framing
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.video.read import open_clip, read_image
 
@@ -57,13 +59,13 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
     dtype = choose_dtype(request.dtype, device)
     choice = choose_model(request.model, request.device)
     facts = model_facts(choice.folder)
-    reference = read_image(request.reference)
     kind = kind_of(request.poses)
-    frames, fps, finding = _length(request, kind, progress)
     choose_sound(request.audio, None)  # a wrong file is told now
-    size = parse_size(request.size) if request.size else facts.native_size
-    canvas = choose_canvas(reference.shape[1], reference.shape[0], size)
-    width, height = unframed_size(fit_framing(reference.shape[1], reference.shape[0], *canvas))
+    frames, fps, finding, framing = _shape(request, facts, progress)
+    canvas = framing.width, framing.height
+    width, height = unframed_size(framing)
+    if request.paste_back:
+        width, height = framing.source_width, framing.source_height
     request = replace(fill_defaults(request, choice, facts, canvas), device=str(device), dtype=str(dtype)[6:])
     steps, guided = request.steps or 1, request.guidance != 1
     cost = _network_cost(choice.folder, canvas, device, dtype)
@@ -95,13 +97,14 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
     )
 
 
-def _length(request: AnimationRequest, kind: str, progress: Progress) -> tuple[int, Fraction, float]:
-    """Frames, rate, and the seconds to find the poses where that would have to be done first."""
-    if kind != "driving video":
-        poses = open_pose_input(request)
-        for note in poses.notes:
-            progress.note(note)
-        return poses.frame_count, poses.fps, 0.0
+def _shape(request: AnimationRequest, facts: ModelFacts, progress: Progress) -> tuple[int, Fraction, float, Framing]:
+    """Frames, rate, the seconds to find the poses where that would have to be done first, and the framing.
+
+    While nobody knows the poses, the framing is that of the whole photo.
+    """
+    if not must_extract(request):
+        inputs = open_inputs(request, facts.native_size, facts.multiple, progress)
+        return inputs.poses.frame_count, inputs.poses.fps, 0.0, inputs.conditions.framing
     clip = open_clip(
         request.poses,
         fps=parse_fps(request.fps) if request.fps else None,
@@ -110,7 +113,10 @@ def _length(request: AnimationRequest, kind: str, progress: Progress) -> tuple[i
     )
     for note in clip.notes:
         progress.note(note)
-    return clip.frame_count, clip.fps, clip.frame_count * _FINDING_POSES
+    reference = read_image(request.reference)
+    photo = reference.shape[1], reference.shape[0]
+    canvas = choose_canvas(*photo, parse_size(request.size) if request.size else facts.native_size, facts.multiple)
+    return clip.frame_count, clip.fps, clip.frame_count * _FINDING_POSES, fit_framing(*photo, *canvas)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """From a request to what the network sees: photo and poses read, fitted and framed. No model runs."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +10,14 @@ from magicpose_cli.animation.reference import person_in
 from magicpose_cli.animation.request import FULL_SIZE, AnimationRequest, PreviewRequest, check_request, parse_size
 from magicpose_cli.animation.run_folder import check_place
 from magicpose_cli.conditions.build import build_condition_set
-from magicpose_cli.conditions.draw import stroke_for
-from magicpose_cli.conditions.framing import choose_canvas
 from magicpose_cli.conditions.preview import draw_preview
 from magicpose_cli.core.condition_set import ConditionSet
 from magicpose_cli.core.errors import NoPersonError, UsageError
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.read import read_image
+
+_MULTIPLE = 8  # pixels of a latent position of the published model
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,11 @@ class PreviewResult:
     notes: tuple[str, ...]
 
 
-def open_inputs(request: AnimationRequest, native_size: int, progress: Progress = SILENT) -> Inputs:
+def open_inputs(request: AnimationRequest, native_size: int, multiple: int, progress: Progress = SILENT) -> Inputs:
     """Read photo and poses (a driving video's are extracted), fit them to each other and frame them.
 
-    ``native_size`` is the model's, where the request names no size. Raises InputError, NoPersonError, UsageError.
+    ``native_size`` is the model's, where the request names no size; the canvas's sides are multiples of ``multiple``.
+    Raises InputError, NoPersonError, UsageError.
     """
     reference = read_image(request.reference)
     poses = open_pose_input(request, progress)
@@ -58,17 +58,17 @@ def open_inputs(request: AnimationRequest, native_size: int, progress: Progress 
                 "give the person's keypoints with --reference-poses, or lay the poses' whole frame onto the photo with "
                 "--fit none",
             )
-    size = parse_size(request.size) if request.size else native_size
-    width, height = choose_canvas(reference.shape[1], reference.shape[0], size)
     conditions = build_condition_set(
         reference,
         track=poses.track,
         pose_maps=poses.pose_maps,
         reference_pose=person,
-        width=width,
-        height=height,
+        size=parse_size(request.size) if request.size else native_size,
+        multiple=multiple,
         fit=request.fit,
-        stroke=stroke_for(round(math.sqrt(width * height))),
+        # What lies outside of the frame stays the photo, so the frame may be as narrow as the motion.
+        framing="person" if request.paste_back and request.framing == "auto" else request.framing,
+        keep_aspect=not request.paste_back,
     )
     for note in conditions.notes:
         progress.note(note)
@@ -81,7 +81,7 @@ def preview(request: PreviewRequest, progress: Progress = SILENT) -> PreviewResu
     if request.output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise UsageError(f"the output '{request.output}' is not named as a picture", "end its name in .png")
     check_place(request.output, request.existing)
-    found = open_inputs(request.animation, FULL_SIZE, progress)
+    found = open_inputs(request.animation, FULL_SIZE, _MULTIPLE, progress)
     picture = draw_preview(found.conditions, found.reference, title=request.animation.reference.name)
     write_image(request.output, picture, overwrite=request.existing == "overwrite")
     return PreviewResult(

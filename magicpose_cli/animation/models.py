@@ -26,9 +26,10 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model's own files say of it: read without loading it."""
+    """What a model's own files say of it: read without loading it. Sides are multiples of ``multiple`` pixels."""
 
     native_size: int
+    multiple: int
     default_steps: int
     default_guidance: float
     has_motion: bool
@@ -73,15 +74,17 @@ def model_facts(folder: Path) -> ModelFacts:
     """What the model's files say: its own size, steps and guidance. Raises IntegrityError where they cannot be read."""
     try:
         index: dict[str, Any] = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        vae: dict[str, Any] = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))
         motion = index.get("motion_adapter")
         return ModelFacts(
             native_size=int(index.get("native_size", 512)),
+            multiple=2 ** (len(vae["block_out_channels"]) - 1),
             default_steps=int(index.get("default_steps", 50)),
             default_guidance=float(index.get("default_guidance", 7.0)),
             has_motion=bool(motion and motion[0]),
         )
     except (OSError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
-        raise IntegrityError(f"'{folder / INDEX}' cannot be read: {error}") from None
+        raise IntegrityError(f"'{folder / INDEX}', or what lies beside it, cannot be read: {error}") from None
 
 
 def _mini(added: bool) -> ModelChoice:

@@ -16,7 +16,7 @@ from typing import Any
 
 from magicpose_cli.core.device import DEVICES, DTYPES, parse_device
 from magicpose_cli.core.errors import InputError, UsageError
-from magicpose_cli.core.names import DETECTORS, FITS, PLANNED_DETECTORS, SCHEDULERS
+from magicpose_cli.core.names import DETECTORS, FITS, FRAMINGS, PLANNED_DETECTORS, SCHEDULERS
 
 CONVERTED_DTYPES = ("float16", "bfloat16", "float32")
 EXISTING = ("refuse", "overwrite", "skip")
@@ -46,9 +46,10 @@ class AnimationRequest:
 
     ``poses`` is any of what ``animation.pose_input`` takes. A ``steps``, ``guidance``, ``scheduler`` or ``size`` of
     None is the preset's or the model's own; ``animation.animator`` fills them in. ``fps`` None is the driver's.
-    ``audio`` is ``auto`` (the driver's sound), ``none``, or a file. ``reference_poses`` is a pose folder or file
-    whose first frame holds the keypoints of the person in the reference photo; None finds them in the photo.
-    ``start`` and ``end`` are seconds of the driver.
+    ``framing`` is which part of the photo becomes the picture (``conditions.reach.choose_box``); with ``paste_back``
+    the result is laid back into the whole photo. ``audio`` is ``auto`` (the driver's sound), ``none``, or a file.
+    ``reference_poses`` is a pose folder or file whose first frame holds the keypoints of the person in the reference
+    photo; None finds them in the photo. ``start`` and ``end`` are seconds of the driver.
     """
 
     reference: Path
@@ -62,6 +63,8 @@ class AnimationRequest:
     seed: int = 0
     size: str | None = None
     fit: str = "auto"
+    framing: str = "auto"
+    paste_back: bool = False
     prompt: str = ""
     motion: bool = True
     audio: str = "auto"
@@ -197,10 +200,25 @@ class FitEvaluationRequest:
     noise: float = 0.0
 
 
+@dataclass(frozen=True)
+class LongEvaluationRequest:
+    """Scores of a model on one held-out motion of ``frames`` frames.
+
+    ``steps`` and ``guidance`` None take the model's own.
+    """
+
+    model: str = "mini"
+    frames: int = 1010
+    steps: int | None = None
+    guidance: float | None = None
+    device: str = "auto"
+
+
 def check_request(request: AnimationRequest) -> None:
     """Raise UsageError on any value that cannot work, before anything is read or loaded."""
     check_choice("preset", request.preset, PRESETS)
     check_choice("fit", request.fit, FITS)
+    check_choice("framing", request.framing, FRAMINGS)
     check_choice("detector", request.detector, ("auto", *DETECTORS, *PLANNED_DETECTORS))
     check_choice("dtype", request.dtype, DTYPES)
     check_choice("device", request.device.partition(":")[0], DEVICES)

@@ -22,7 +22,7 @@ from magicpose_cli.cli.options import (
     given,
 )
 from magicpose_cli.core.errors import UsageError
-from magicpose_cli.core.names import SCHEDULERS
+from magicpose_cli.core.names import FRAMINGS, SCHEDULERS
 
 EXAMPLES = (
     "magicpose animate me.png poses/ -o me_dancing.mp4",
@@ -78,6 +78,17 @@ def animate(
     fit: Annotated[
         str, typer.Option(metavar="auto|none", help="Fit the driver's proportions to the person in the photo.")
     ] = DEFAULTS.fit,
+    framing: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(FRAMINGS),
+            help="The picture is the whole photo, or only what person and motion need; auto: the photo, grown where "
+            "the motion leaves it, or the person where they are small in it.",
+        ),
+    ] = DEFAULTS.framing,
+    paste_back: Annotated[
+        bool, typer.Option("--paste-back", help="Lay the result back into the photo, in the photo's full size.")
+    ] = DEFAULTS.paste_back,
     prompt: Annotated[str, typer.Option(metavar="TEXT", help="Words for the model; the published way has none.")] = (
         DEFAULTS.prompt
     ),

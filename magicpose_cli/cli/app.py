@@ -73,7 +73,11 @@ for _name, _module in {
     _epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in _module.EXAMPLES)
     app.command(_name, epilog=_epilog)(with_console(getattr(_module, _name)))
 app.add_typer(evaluations, name="evaluate")
-for _name, _examples in (("figures", evaluate.EXAMPLES), ("fit", evaluate.FIT_EXAMPLES)):
+for _name, _examples in (
+    ("figures", evaluate.EXAMPLES),
+    ("fit", evaluate.FIT_EXAMPLES),
+    ("long", evaluate.LONG_EXAMPLES),
+):
     _epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in _examples)
     evaluations.command(_name, epilog=_epilog)(with_console(getattr(evaluate, _name)))
 

@@ -5,13 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from magicpose_cli.animation.request import EvaluationRequest, FitEvaluationRequest
+from magicpose_cli.animation.request import EvaluationRequest, FitEvaluationRequest, LongEvaluationRequest
 from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.options import Device, Overwrite
 
 EXAMPLES = ("magicpose evaluate figures --model mini --json", "magicpose evaluate figures --pairs 16 --out scores/")
 FIT_EXAMPLES = ("magicpose evaluate fit", "magicpose evaluate fit --noise 0.5 --json")
-DEFAULTS = EvaluationRequest
+LONG_EXAMPLES = ("magicpose evaluate long --model mini --json",)
+DEFAULTS, LONG = EvaluationRequest, LongEvaluationRequest
 
 
 def figures(
@@ -78,4 +79,32 @@ def fit(
         console.say(f"{setting:36}" + "".join(f"{part:>8}" for part in PARTS))
         for way, errors in scores[setting].items():
             console.say(f"  {way:34}" + "".join(f"{errors[part]:8.2f}" for part in PARTS))
+    return scores
+
+
+def long(
+    console: Console,
+    model: Annotated[str, typer.Option(metavar="mini|NAME|DIR", help="Which model.")] = LONG.model,
+    frames: Annotated[int, typer.Option(min=1, max=100_000, metavar="N", help="Frames of the clip.")] = LONG.frames,
+    steps: Annotated[
+        int | None, typer.Option(min=1, max=1000, metavar="N", help="Sampling steps.  [default: the model's]")
+    ] = LONG.steps,
+    guidance: Annotated[
+        float | None,
+        typer.Option(min=0, max=100, metavar="X", help="Image guidance; 1 is none.  [default: the model's]"),
+    ] = LONG.guidance,
+    device: Device = LONG.device,
+) -> dict[str, Any]:
+    """Score a long clip of a synthetic figure.
+
+    Its background and colours at the beginning and at the end, and with a motion module the seams of its windows.
+    """
+    console.note(f"evaluating {model} on a clip of {frames} frames")
+    from magicpose_cli.animation.long_clip import evaluate_long
+    from magicpose_cli.evaluation.long_videos import change, score_background, score_seams
+
+    request = LongEvaluationRequest(model, frames, steps, guidance, device)
+    scores = evaluate_long(request, score_background, change, score_seams, console)
+    for name, value in scores.items():
+        console.say(f"{name:28}{value}")
     return scores

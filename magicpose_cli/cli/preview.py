@@ -9,6 +9,7 @@ import typer
 from magicpose_cli.animation.request import AnimationRequest, PreviewRequest
 from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.options import Detector, End, Fps, Overwrite, Person, Start
+from magicpose_cli.core.names import FRAMINGS
 
 EXAMPLES = (
     "magicpose preview me.png poses/",
@@ -32,6 +33,12 @@ def preview(
     fit: Annotated[
         str, typer.Option(metavar="auto|none", help="Fit the driver's proportions to the person in the photo.")
     ] = DEFAULTS.fit,
+    framing: Annotated[
+        str, typer.Option(metavar="|".join(FRAMINGS), help="As in 'magicpose animate'.")
+    ] = DEFAULTS.framing,
+    paste_back: Annotated[
+        bool, typer.Option("--paste-back", help="As in 'magicpose animate': the frame is as narrow as the motion.")
+    ] = DEFAULTS.paste_back,
     start: Start = DEFAULTS.start,
     end: End = DEFAULTS.end,
     fps: Fps = DEFAULTS.fps,
@@ -50,6 +57,8 @@ def preview(
             Path("out.mp4"),
             size=size,
             fit=fit,
+            framing=framing,
+            paste_back=paste_back,
             start=start,
             end=end,
             fps=fps,

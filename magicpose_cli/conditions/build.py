@@ -1,18 +1,22 @@
 """A reference photo and poses → the condition set that the network sees."""
 
+import math
+
 import cv2
 import numpy as np
 
 from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, Person, draw_track, stroke_for
-from magicpose_cli.conditions.framing import Colour, apply_framing, describe, fit_framing, resize
+from magicpose_cli.conditions.framing import Colour, apply_framing, choose_canvas, describe, fit_framing, resize
 from magicpose_cli.conditions.map_reading import find_joints
 from magicpose_cli.conditions.pose_maps import PoseMapSource
-from magicpose_cli.conditions.retarget import FittedTrack, fit_track, fit_whole
+from magicpose_cli.conditions.reach import Box, choose_box, reach_of
+from magicpose_cli.conditions.retarget import fit_track, fit_whole
+from magicpose_cli.core import keypoints as kp
 from magicpose_cli.core.clip import DEFAULT_RATE
 from magicpose_cli.core.condition_set import ConditionSet
-from magicpose_cli.core.keypoints import BODY_COUNT
 from magicpose_cli.core.pose_track import PoseTrack
 
+_NAMED = 3  # joints that leave the picture most often
 _MEASURED_MAPS = 24  # maps of a clip whose joints are read for the fit
 
 
@@ -22,32 +26,45 @@ def build_condition_set(
     track: PoseTrack | None = None,
     pose_maps: PoseMapSource | None = None,
     reference_pose: Person | None = None,
-    width: int,
-    height: int,
+    size: int | tuple[int, int],
+    multiple: int = 8,
     fit: str = "auto",
-    framing: str = "pad",
+    framing: str = "auto",
+    keep_aspect: bool = True,
     background: str | Colour = "edge",
     stroke: float | None = None,
     threshold: float = BODY_THRESHOLD,
     detail_threshold: float = DETAIL_THRESHOLD,
 ) -> ConditionSet:
-    """Frame the reference (RGB uint8 HWC) on a canvas of width × height and put the poses onto it.
+    """Put the reference (RGB uint8 HWC) and the poses onto one canvas.
 
     Either ``track`` or ``pose_maps`` is given. They are moved into the photo by ``fit`` (a track by
-    ``retarget.fit_track``; of pose maps the joints are read back, and they move as a whole), then with the photo onto
-    the canvas (``framing`` as in ``fit_framing``). ``stroke``, ``threshold`` and ``detail_threshold`` are those of
-    ``draw_pose_map``; a stroke of None is ``stroke_for`` the canvas's shorter side.
+    ``retarget.fit_track``; of pose maps the joints are read back, and they move as a whole). ``framing`` and
+    ``keep_aspect`` choose the part of the photo that becomes the picture (``reach.choose_box``; ``auto`` needs to know
+    the person), ``size`` and ``multiple`` the canvas it is scaled to (``framing.choose_canvas``). ``stroke``,
+    ``threshold`` and ``detail_threshold`` are those of ``draw_pose_map``; a stroke of None is that of a square with the
+    canvas's area.
 
-    Raises UsageError on an unknown fit or framing.
+    Raises UsageError on an unknown fit or framing, and on a size that does not fit.
     """
     if (track is None) == (pose_maps is None):
         raise ValueError("give either a track or pose maps")
-    place = fit_framing(reference.shape[1], reference.shape[0], width, height, mode=framing)
+    photo = {"width": reference.shape[1], "height": reference.shape[0]}
+    if pose_maps is None:
+        assert track is not None
+        poses, fitted = track, fit_track(track, reference_pose, fit, **photo)
+    else:
+        poses = _track_of_maps(pose_maps, reference_pose, fit)
+        fitted = fit_whole(poses, reference_pose, fit, **photo)
+    reach = None
+    if reference_pose is not None or framing == "person":
+        reach = reach_of(fitted.track, reference_pose, threshold=threshold, detail_threshold=detail_threshold)
+    box = choose_box(**photo, reach=reach, framing=framing, keep_aspect=keep_aspect)
+    width, height = choose_canvas(box[2] - box[0], box[3] - box[1], size, multiple)
+    place = fit_framing(**{f"source_{name}": side for name, side in photo.items()}, width=width, height=height, box=box)
     canvas = apply_framing(reference, place, background)
-    size = {"width": reference.shape[1], "height": reference.shape[0]}
     framed = (describe(place),) if describe(place) else ()
     if pose_maps is not None:
-        fitted = fit_whole(_track_of_maps(pose_maps, reference_pose, fit), reference_pose, fit, **size)
         scale = fitted.scale * place.scale
         shift = place.to_canvas(np.array(fitted.shift))
 
@@ -56,18 +73,16 @@ def build_condition_set(
 
         return ConditionSet(canvas, pose_maps.frame_count, moved_maps, place, framed + fitted.notes)
 
-    assert track is not None
-    fitted = fit_track(track, reference_pose, fit, **size)
     on_canvas = fitted.track.map_points(place.scale, *place.offset, width, height)
-    width_of_lines = stroke_for(min(width, height)) if stroke is None else stroke
+    width_of_lines = stroke_for(round(math.sqrt(width * height))) if stroke is None else stroke
 
     def drawn_maps(start: int, stop: int) -> np.ndarray:
         return draw_track(
             on_canvas, start, stop, threshold=threshold, detail_threshold=detail_threshold, stroke=width_of_lines
         )
 
-    notes = framed + fitted.notes + _outside(fitted, threshold)
-    return ConditionSet(canvas, len(track), drawn_maps, place, notes)
+    notes = framed + fitted.notes + _outside(fitted.track, box, threshold)
+    return ConditionSet(canvas, len(poses), drawn_maps, place, notes)
 
 
 def _track_of_maps(maps: PoseMapSource, reference_pose: Person | None, fit: str) -> PoseTrack:
@@ -77,7 +92,7 @@ def _track_of_maps(maps: PoseMapSource, reference_pose: Person | None, fit: str)
         return empty
     numbers = np.unique(np.linspace(0, maps.frame_count - 1, _MEASURED_MAPS).astype(int))
     joints = np.stack([find_joints(maps.read(n, n + 1)[0]) for n in numbers.tolist()])
-    assert joints.shape[1:] == (BODY_COUNT, 3)
+    assert joints.shape[1:] == (kp.BODY_COUNT, 3)
     hidden = {"left_hand": empty.left_hand, "right_hand": empty.right_hand, "face": empty.face}
     blank = {name: np.repeat(points, len(joints), axis=0) for name, points in hidden.items()}
     return PoseTrack(body=joints, width=maps.width, height=maps.height, fps=empty.fps, **blank)
@@ -99,13 +114,15 @@ def _moved(pose_map: np.ndarray, scale: float, shift: np.ndarray, width: int, he
     return cv2.warpAffine(pose_map, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
 
-def _outside(fitted: FittedTrack, threshold: float) -> tuple[str, ...]:
-    """A sentence where drawn joints leave the photo."""
-    track = fitted.track
+def _outside(track: PoseTrack, box: Box, threshold: float) -> tuple[str, ...]:
+    """A sentence where drawn joints leave the picture."""
     x, y, confidence = np.moveaxis(track.body, -1, 0)  # (F, 18) each
     drawn = (confidence >= threshold) & (confidence > 0)
-    outside = (x < 0) | (y < 0) | (x > track.width) | (y > track.height)
-    frames = int((drawn & outside).any(axis=1).sum())
+    outside = (x < box[0]) | (y < box[1]) | (x > box[2]) | (y > box[3])
+    cut = drawn & outside
+    frames = int(cut.any(axis=1).sum())
     if not frames:
         return ()
-    return (f"In {frames} of {len(track)} frames part of the body leaves the picture.",)
+    often = np.argsort(-cut.sum(axis=0), kind="stable")[:_NAMED]
+    named = ", ".join(kp.BODY_NAMES[joint].replace("_", " ") for joint in often if cut[:, joint].any())
+    return (f"In {frames} of {len(track)} frames part of the body leaves the picture: most often {named}.",)

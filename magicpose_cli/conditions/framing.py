@@ -3,59 +3,51 @@
 import cv2
 import numpy as np
 
+from magicpose_cli.conditions.reach import MAX_ASPECT, Box
 from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.framing import Framing
-
-MAX_ASPECT = 2.0
-"""A canvas is at most twice as long as wide: networks trained on squares fall apart on strips. Padding fills up."""
 
 Colour = tuple[int, int, int]
 
 
-def choose_canvas(
-    source_width: int, source_height: int, size: int | tuple[int, int], multiple: int = 8
-) -> tuple[int, int]:
-    """The canvas (width, height) in pixels for a picture; both sides are multiples of ``multiple``.
+def choose_canvas(width: int, height: int, size: int | tuple[int, int], multiple: int = 8) -> tuple[int, int]:
+    """The canvas (width, height) in pixels for a picture of ``width`` × ``height``.
 
-    A number is the shorter side; the longer one follows the picture's aspect, up to ``MAX_ASPECT``. A pair is taken as
-    it is. Raises UsageError where the size does not fit the multiple.
+    A number is the shorter side; the longer one follows the picture's aspect, up to ``MAX_ASPECT``, rounded to the
+    nearest multiple of ``multiple``. A pair is taken as it is. Raises UsageError where a side of the size is no
+    multiple.
     """
     if isinstance(size, int):
         _check_multiple(size, multiple)
-        aspect = min(max(source_width, source_height) / min(source_width, source_height), MAX_ASPECT)
+        aspect = min(max(width, height) / min(width, height), MAX_ASPECT)
         longer = _to_multiple(size * aspect, multiple)
-        return (longer, size) if source_width > source_height else (size, longer)
+        return (longer, size) if width > height else (size, longer)
     for side in size:
         _check_multiple(side, multiple)
     return size
 
 
-def fit_framing(source_width: int, source_height: int, width: int, height: int, *, mode: str = "pad") -> Framing:
-    """The framing of a source picture on a canvas, centred.
+def fit_framing(source_width: int, source_height: int, width: int, height: int, box: Box | None = None) -> Framing:
+    """The framing of a source picture on a canvas of ``width`` × ``height``: all of ``box``, centred, two sides padded.
 
-    ``pad`` keeps the whole source and pads two sides; ``crop`` fills the canvas and cuts two sides of the source
-    (``Framing.crops`` tells, so that the caller can say so).
+    ``box`` None is the whole source.
     """
-    if min(source_width, source_height, width, height) < 1:
-        raise ValueError(f"sizes must be positive: {source_width}x{source_height} on {width}x{height}")
-    if mode not in ("pad", "crop"):
-        raise UsageError(f"unknown framing '{mode}'", "use pad or crop")
-    ratios = width / source_width, height / source_height
-    scale = min(ratios) if mode == "pad" else max(ratios)
-    # The scaled picture is moved by whole canvas pixels, so that placing it needs no second resampling.
-    free_x = width - max(1, round(source_width * scale))
-    free_y = height - max(1, round(source_height * scale))
-    left, top = max(0, -free_x // 2) / scale, max(0, -free_y // 2) / scale
+    left, top, right, bottom = box or (0, 0, source_width, source_height)
+    box_width, box_height = right - left, bottom - top
+    if min(source_width, source_height, width, height, box_width, box_height) < 1:
+        raise ValueError(f"sizes must be positive: {source_width}x{source_height}, box {box}, on {width}x{height}")
+    scale = min(width / box_width, height / box_height)
     return Framing(
         source_width=source_width,
         source_height=source_height,
         left=left,
         top=top,
-        box_width=min(source_width - left, width / scale),
-        box_height=min(source_height - top, height / scale),
+        box_width=box_width,
+        box_height=box_height,
         scale=scale,
-        pad_left=max(0, free_x // 2),
-        pad_top=max(0, free_y // 2),
+        # Whole canvas pixels, so that placing the scaled picture needs no second resampling.
+        pad_left=(width - max(1, round(box_width * scale))) // 2,
+        pad_top=(height - max(1, round(box_height * scale))) // 2,
         width=width,
         height=height,
     )
@@ -64,31 +56,39 @@ def fit_framing(source_width: int, source_height: int, width: int, height: int, 
 def apply_framing(image: np.ndarray, framing: Framing, background: str | Colour = "edge") -> np.ndarray:
     """The framed picture: RGB uint8 (height, width, 3) of the canvas.
 
-    ``background`` fills the padding. ``edge`` repeats the picture's border outward and blurs it: no hard line and
-    no second person for the network to take up, and plain backgrounds simply go on. A colour fills it evenly
-    (pose maps: black).
+    ``background`` fills what is not of the source: the padding, and the box where it leaves the source. ``edge``
+    repeats the picture's border outward and blurs it: no hard line and no second person for the network to take up,
+    and plain backgrounds simply go on. A colour fills it evenly (pose maps: black).
     """
     if image.shape != (framing.source_height, framing.source_width, 3):
         raise ValueError(f"the image is {image.shape}, its framing of {framing.source_width}x{framing.source_height}")
-    width = max(1, round(framing.source_width * framing.scale))
-    height = max(1, round(framing.source_height * framing.scale))
-    scaled = resize(image, width, height)
-    offset_x, offset_y = (round(v) for v in framing.offset)
-    right, bottom = framing.width - offset_x - width, framing.height - offset_y - height
-    part = scaled[max(0, -offset_y) : height + min(0, bottom), max(0, -offset_x) : width + min(0, right)]
-    pads = max(0, offset_y), max(0, bottom), max(0, offset_x), max(0, right)
+    left, top = max(0, round(framing.left)), max(0, round(framing.top))
+    right = min(framing.source_width, round(framing.left + framing.box_width))
+    bottom = min(framing.source_height, round(framing.top + framing.box_height))
+    if left >= right or top >= bottom:
+        raise ValueError(f"the framing shows nothing of the image: {framing}")
+    begin_x, end_x = _placed(left, right, framing.scale, framing.offset[0], framing.width)
+    begin_y, end_y = _placed(top, bottom, framing.scale, framing.offset[1], framing.height)
+    part = resize(image[top:bottom, left:right], end_x - begin_x, end_y - begin_y)
+    pads = begin_y, framing.height - end_y, begin_x, framing.width - end_x
     if not any(pads):
         return np.ascontiguousarray(part)
     if background != "edge":
         return cv2.copyMakeBorder(part, *pads, borderType=cv2.BORDER_CONSTANT, value=background)
     canvas = cv2.copyMakeBorder(part, *pads, borderType=cv2.BORDER_REPLICATE)
     canvas = cv2.GaussianBlur(canvas, (0, 0), sigmaX=max(1.0, max(pads) / 4), borderType=cv2.BORDER_REPLICATE)
-    canvas[pads[0] : pads[0] + part.shape[0], pads[2] : pads[2] + part.shape[1]] = part
+    canvas[begin_y:end_y, begin_x:end_x] = part
     return canvas
 
 
+def _placed(begin: int, end: int, scale: float, offset: float, side: int) -> tuple[int, int]:
+    """Where begin … end of the source lie on a side of the canvas, in whole pixels, at least one."""
+    start = min(max(0, round(begin * scale + offset)), side - 1)
+    return start, min(side, start + max(1, round((end - begin) * scale)))
+
+
 def unframe(frame: np.ndarray, framing: Framing) -> np.ndarray:
-    """A canvas without its padding: what is left has the source's aspect (to the pixel) and is not resampled."""
+    """A canvas without its padding: what is left has the box's aspect (to the pixel) and is not resampled."""
     if frame.shape[:2] != (framing.height, framing.width):
         raise ValueError(f"the frame is {frame.shape}, the canvas {framing.width}x{framing.height}")
     left, top, right, bottom = framing.content_box
@@ -102,16 +102,22 @@ def unframed_size(framing: Framing) -> tuple[int, int]:
 
 
 def describe(framing: Framing) -> str:
-    """One sentence for the user: what was done to the picture's shape; empty where nothing was."""
+    """One line for the user: what was done to the picture's shape; empty where nothing was."""
+    said = []
     if framing.crops:
-        lost = 1 - framing.box_width * framing.box_height / (framing.source_width * framing.source_height)
-        return f"The reference is cropped to fill {framing.width}x{framing.height}: {lost:.0%} of it is cut off."
-    if is_padded(framing):
-        return (
-            f"The reference is padded to {framing.width}x{framing.height} for the model; the padding is cut off again: "
-            "the video is {}x{}.".format(*unframed_size(framing))
+        said.append(
+            f"shows {framing.box_width:.0f}x{framing.box_height:.0f} of the photo's "
+            f"{framing.source_width}x{framing.source_height} pixels, round the person and the motion"
         )
-    return ""
+    sides = zip(("left", "top", "right", "bottom"), framing.beyond, strict=True)
+    if grown := [f"{pixels:.0f} pixels on the {side}" for side, pixels in sides if pixels]:
+        said.append(f"grows by {', '.join(grown)}, where the motion leaves the photo")
+    if is_padded(framing):
+        said.append(
+            f"is padded to {framing.width}x{framing.height} for the model, and the padding cut off again: "
+            "what is left is {}x{}".format(*unframed_size(framing))
+        )
+    return f"Framing: the picture {'; it '.join(said)}." if said else ""
 
 
 def is_padded(framing: Framing) -> bool:

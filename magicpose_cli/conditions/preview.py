@@ -21,7 +21,7 @@ _LEAST_WIDTH = 760
 
 def draw_preview(
     conditions: ConditionSet,
-    photo: np.ndarray | None = None,
+    photo: np.ndarray,
     *,
     title: str = "",
     notes: Sequence[str] | None = None,
@@ -29,21 +29,25 @@ def draw_preview(
 ) -> np.ndarray:
     """The preview picture, RGB uint8 (H, W, 3).
 
-    Above: the reference photo with the fitted skeleton over it, and the canvas that the network sees with the photo's
-    outline in it. Below: a strip of ``poses`` pose maps from the whole clip, numbered by frame, and the notes
-    (``conditions.notes`` where None). ``photo`` is the reference as read; without it the canvas's picture is shown.
+    Above: the reference ``photo`` as read, with the fitted skeleton over it and the frame of the picture, and the
+    canvas that the network sees, with the picture's outline in it where it is padded. Below: a strip of ``poses`` pose
+    maps from the whole clip, numbered by frame, and the notes (``conditions.notes`` where None).
     """
     count = conditions.frame_count
     numbers = np.unique(np.linspace(0, count - 1, max(1, poses)).astype(int)).tolist()
     maps = [conditions.pose_maps(n, n + 1)[0] for n in numbers]
     fullest = int(np.argmax([np.count_nonzero(m.any(axis=2)) for m in maps]))
 
-    shape = conditions.reference.shape if photo is None else photo.shape
-    across = shape[1] / shape[0] + 2 * conditions.width / conditions.height  # of all panels together, at height 1
+    left, top, right, bottom = conditions.framing.beyond
+    aspect = (photo.shape[1] + left + right) / (photo.shape[0] + top + bottom)
+    across = aspect + 2 * conditions.width / conditions.height  # of all panels together, at height 1
     height = max(1, min(_PANEL_HEIGHT, round((_MOST_WIDTH - 3 * _GAP) / across)))
     size = f"{conditions.width}x{conditions.height}"
     panels = [
-        (f"Reference with the pose of frame {numbers[fullest]}", _over_photo(conditions, photo, maps[fullest], height)),
+        (
+            f"Photo, frame, and the pose of frame {numbers[fullest]}",
+            _over_photo(conditions, photo, maps[fullest], height),
+        ),
         (f"What the network sees, drawn at {size}", _canvas(conditions, maps[fullest], height)),
     ]
     shown = [unframe(m, conditions.framing) for m in maps]
@@ -57,19 +61,39 @@ def draw_preview(
     return _page(width, title or f"{count} poses on the reference", rows, lines)
 
 
-def _over_photo(conditions: ConditionSet, photo: np.ndarray | None, pose_map: np.ndarray, height: int) -> np.ndarray:
+def _over_photo(conditions: ConditionSet, photo: np.ndarray, pose_map: np.ndarray, height: int) -> np.ndarray:
+    """The whole photo, the frame of the picture, which may be smaller or leave the photo, and the skeleton in it."""
     framing = conditions.framing
-    if photo is None or framing.crops:
-        picture = unframe(conditions.reference, framing)
-    else:
-        picture = photo
-    picture = _scaled(picture, height)
-    shaded = (picture * 0.75).astype(np.uint8)
-    return blend_map(shaded, unframe(pose_map, framing))
+    left, top, right, bottom = framing.beyond
+    scale = height / (framing.source_height + top + bottom)
+    view = np.full((height, max(1, round((framing.source_width + left + right) * scale)), 3), _PAPER, np.uint8)
+    box = _rectangle(view, framing.left + left, framing.top + top, framing.box_width, framing.box_height, scale)
+    whole = _rectangle(view, left, top, framing.source_width, framing.source_height, scale)
+    for rectangle, picture in ((box, unframe(conditions.reference, framing)), (whole, photo)):
+        part = view[rectangle]
+        part[:] = resize(picture, part.shape[1], part.shape[0])
+    view = (view * 0.75).astype(np.uint8)
+    view[box] = blend_map(view[box], unframe(pose_map, framing))
+    if box == whole:
+        return view
+    outlined = Image.fromarray(view)
+    rows, columns = box
+    corners = (columns.start, rows.start, columns.stop - 1, rows.stop - 1)
+    ImageDraw.Draw(outlined).rectangle(corners, outline=_MARK, width=3)
+    return np.asarray(outlined)
+
+
+def _rectangle(
+    view: np.ndarray, left: float, top: float, width: float, height: float, scale: float
+) -> tuple[slice, slice]:
+    """Rows and columns of ``view`` that show a rectangle, at least one of each."""
+    x, y = min(round(left * scale), view.shape[1] - 1), min(round(top * scale), view.shape[0] - 1)
+    right, bottom = round((left + width) * scale), round((top + height) * scale)
+    return slice(y, max(y + 1, min(bottom, view.shape[0]))), slice(x, max(x + 1, min(right, view.shape[1])))
 
 
 def _canvas(conditions: ConditionSet, pose_map: np.ndarray, height: int) -> np.ndarray:
-    """The framed photo beside its pose map, with the photo's outline where there is padding."""
+    """The framed photo beside its pose map, with the picture's outline where there is padding."""
     both = np.concatenate([conditions.reference, pose_map], axis=1)
     picture = Image.fromarray(_scaled(both, height))
     if is_padded(conditions.framing):

@@ -2,5 +2,6 @@
 
 SCHEDULERS = ("ddim", "dpm++", "unipc")
 FITS = ("auto", "none")
+FRAMINGS = ("auto", "photo", "person")
 DETECTORS = ("mediapipe",)
 PLANNED_DETECTORS = ("openpose", "dwpose")  # told as such, not as unknown

@@ -3,7 +3,9 @@
 Shapes: F frames, C latent channels, h, w latent size, T text tokens, D text width.
 """
 
-from collections.abc import Callable
+import copy
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,7 +40,6 @@ class Conditions:
     poses: PoseEmbeddings
 
 
-@torch.no_grad()
 def denoise(
     networks: Networks,
     conditions: Conditions,
@@ -48,27 +49,110 @@ def denoise(
     guidance: Guidance,
     on_window: Callable[[Window], None] = lambda window: None,
 ) -> Tensor:
-    """Noise (F, C, h, w) → latents, over ``scheduler.timesteps``; the scheduler knows what the network predicts.
+    """Noise (F, C, h, w) of a whole clip → latents: ``denoise_stream`` with the clip as its only segment."""
+    (whole,) = denoise_stream(
+        networks, conditions, [latents], scheduler, lambda step, start, stop: windows_at(step), guidance, on_window
+    )
+    return whole
 
-    ``windows_at(step)`` says which frames go through the networks together; they cover all frames, with weights
-    that add up to 1. Latents stay in their own number type (float32), networks run in theirs.
+
+@torch.no_grad()
+def denoise_stream(
+    networks: Networks,
+    conditions: Conditions,
+    noise: Iterable[Tensor],
+    scheduler: SchedulerMixin,
+    windows_at: Callable[[int, int, int], list[Window]],
+    guidance: Guidance,
+    on_window: Callable[[Window], None] = lambda window: None,
+) -> Iterator[Tensor]:
+    """Noise (F, C, h, w), segment by segment → latents, over ``scheduler.timesteps``, in the same segments.
+
+    ``windows_at(step, start, stop)`` says which frames go through the networks together at a step: all windows that
+    show one of the frames start … stop - 1, in order. They lie at places of the clip, not of a segment, and their
+    weights add up to 1 at each frame.
+
+    A segment takes a step as soon as all windows that show it can be run, so segments follow each other through the
+    steps, each so far behind as windows reach. The result is that of all frames at once, and what is held does not
+    grow with the clip: with windows that end within their segment one segment, else about one for each step.
+    The scheduler knows what the network predicts. Latents stay in their own number type (float32), networks run in
+    theirs.
     """
-    bank = AttentionBank()
-    with attach_text(networks.unet, networks.appearance_unet, networks.pose_controlnet):
-        for step, t in enumerate(scheduler.timesteps):
-            write_appearance(networks.appearance_unet, conditions.reference, t, conditions.text, bank)
-            prediction = torch.zeros_like(latents)
-            for window in windows_at(step):
-                frames = slice(window.start, window.stop)
-                noisy = scheduler.scale_model_input(latents[frames], t).to(networks.unet.dtype)
-                guided = predict(networks, conditions, noisy, t, window, bank, CONDITIONS)
-                if guidance.has_unconditional:
-                    kept = CONDITIONS - guidance.drops
-                    guided = guidance.combine(guided, predict(networks, conditions, noisy, t, window, bank, kept))
-                prediction[frames] += latents.new_tensor(window.weights).view(-1, 1, 1, 1) * guided
-                on_window(window)
-            latents = scheduler.step(prediction, t, latents, return_dict=False)[0]
-    return latents
+    bank, held, first = AttentionBank(), deque[_Segment](), 0
+    for latents in noise:
+        held.append(_Segment(first, latents, torch.zeros_like(latents), copy.deepcopy(scheduler)))
+        first = held[-1].stop
+        with attach_text(networks.unet, networks.appearance_unet, networks.pose_controlnet):
+            for step, t in enumerate(scheduler.timesteps):
+                waiting = [segment for segment in held if segment.step == step]
+                ready = _ready(waiting, windows_at)
+                if ready:
+                    write_appearance(networks.appearance_unet, conditions.reference, t, conditions.text, bank)
+                for segment in ready:
+                    for window in windows_at(step, segment.start, segment.stop):
+                        if window.start >= segment.start:  # else it was run for the segment before
+                            _run(networks, conditions, waiting, window, t, bank, guidance)
+                            on_window(window)
+                    segment.advance(t)
+                    waiting.remove(segment)
+        while held and held[0].step == len(scheduler.timesteps):
+            conditions.poses.forget(held[0].stop)
+            yield held.popleft().latents
+
+
+@dataclass(eq=False)
+class _Segment:
+    """The frames from ``start`` on, after ``step`` steps; ``prediction`` adds up what windows said of them so far."""
+
+    start: int
+    latents: Tensor  # (F, C, h, w)
+    prediction: Tensor  # (F, C, h, w)
+    scheduler: SchedulerMixin  # its own: multistep samplers remember
+    step: int = 0
+
+    @property
+    def stop(self) -> int:
+        return self.start + len(self.latents)
+
+    def advance(self, t: Tensor) -> None:
+        self.latents = self.scheduler.step(self.prediction, t, self.latents, return_dict=False)[0]
+        self.prediction = torch.zeros_like(self.latents)
+        self.step += 1
+
+
+def _ready(waiting: Sequence[_Segment], windows_at: Callable[[int, int, int], list[Window]]) -> list[_Segment]:
+    """Of consecutive segments before the same step, those whose windows all end within the last of them."""
+    return [s for s in waiting if windows_at(s.step, s.start, s.stop)[-1].stop <= waiting[-1].stop]
+
+
+def _run(
+    networks: Networks,
+    conditions: Conditions,
+    segments: Sequence[_Segment],
+    window: Window,
+    t: Tensor,
+    bank: AttentionBank,
+    guidance: Guidance,
+) -> None:
+    """Add what the networks say of ``window``, which lies within the consecutive ``segments``, to their predictions."""
+    parts = [
+        (
+            segment,
+            slice(max(window.start, segment.start) - segment.start, min(window.stop, segment.stop) - segment.start),
+        )
+        for segment in segments
+        if segment.start < window.stop and window.start < segment.stop
+    ]
+    scheduler = parts[0][0].scheduler
+    noisy = torch.cat([segment.latents[frames] for segment, frames in parts])
+    noisy = scheduler.scale_model_input(noisy, t).to(networks.unet.dtype)
+    guided = predict(networks, conditions, noisy, t, window, bank, CONDITIONS)
+    if guidance.has_unconditional:
+        kept = CONDITIONS - guidance.drops
+        guided = guidance.combine(guided, predict(networks, conditions, noisy, t, window, bank, kept))
+    weighted = guided.new_tensor(window.weights).view(-1, 1, 1, 1) * guided
+    for (segment, frames), part in zip(parts, weighted.split([f.stop - f.start for _, f in parts]), strict=True):
+        segment.prediction[frames] += part
 
 
 def predict(

@@ -38,15 +38,19 @@ def decode_to_tensor(vae: AutoencoderKL, latents: Tensor) -> Tensor:
 
 
 def first_noise(
-    frame_count: int, shape: tuple[int, int, int], seed: int | torch.Generator, *, shared: bool, device: torch.device
-) -> Tensor:
-    """Float32 (F, C, h, w) of ``shape`` (C, h, w); ``shared``: the same noise in all frames, as published.
+    shape: tuple[int, int, int], seed: int | torch.Generator, *, shared: bool, device: torch.device
+) -> Iterator[Tensor]:
+    """Without end, the noise of frame after frame: float32 (1, C, h, w) of ``shape`` (C, h, w).
 
-    A number is drawn on the CPU, so a seed gives the same noise on every device.
+    ``shared``: the same noise in all frames, as published. A number is drawn on the CPU, so a seed gives the same
+    noise on every device; drawn one by one, a frame's noise does not depend on how many frames there are.
     """
     generator = torch.Generator().manual_seed(seed) if isinstance(seed, int) else seed
-    noise = randn_tensor((1 if shared else frame_count, *shape), generator, device, torch.float32)
-    return noise.expand(frame_count, -1, -1, -1)
+    noise = randn_tensor((1, *shape), generator, device, torch.float32)
+    while True:
+        yield noise
+        if not shared:
+            noise = randn_tensor((1, *shape), generator, device, torch.float32)
 
 
 def _shift(vae: AutoencoderKL) -> float:

@@ -7,6 +7,7 @@ Shapes: F frames, H, W pixels, C latent channels, h, w latent size. Pictures are
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from magicpose_cli.core.errors import IntegrityError, UsageError
-from magicpose_cli.diffusion.denoise import Conditions, Networks, denoise
+from magicpose_cli.diffusion.denoise import Conditions, Networks, denoise_stream
 from magicpose_cli.diffusion.guidance import Guidance
 from magicpose_cli.diffusion.latents import DECODED_AT_ONCE, as_tensor, decode_latents, encode_pictures, first_noise
 from magicpose_cli.diffusion.motion import with_motion
@@ -36,6 +37,7 @@ PoseMaps = np.ndarray | Sequence[Any] | Callable[[int, int], np.ndarray]
 # Latent positions in one pass: 8 frames of 256² or 2 of 512² on a CPU, where a larger batch gains nothing.
 _POSITIONS_PER_BATCH = {"cpu": 8 * 32 * 32}
 _POSITIONS_PER_BATCH_ON_A_GPU = 8 * 64 * 64
+_SEGMENT = 64  # frames that go through all steps together where they do not see each other
 
 
 @dataclass
@@ -139,7 +141,7 @@ class MagicPosePipeline(DiffusionPipeline):
         window: int = 16,
         window_overlap: int | None = None,
         frames_per_batch: int | None = None,
-        frames_per_segment: int = 64,
+        frames_per_segment: int | None = None,
         on_step: Callable[[int, int], None] | None = None,
     ) -> Iterator[Tensor]:
         """Yield the finished latents (F of the segment, C, h, w), float32, segment by segment.
@@ -148,10 +150,11 @@ class MagicPosePipeline(DiffusionPipeline):
         of ``vae_scale_factor``. ``pose_maps`` are drawn maps, uint8 (F, H, W, 3) or a sequence of pictures, or a
         function of (start, stop) that draws them, with ``frame_count``.
 
-        Without a motion module (none loaded, or ``use_motion`` false) frames do not see each other: the clip goes
-        through in segments of ``frames_per_segment``, ``frames_per_batch`` at a time, and memory does not grow with
-        its length. With one, all latents of the clip are one segment and go through in windows of ``window`` frames
-        that share ``window_overlap`` (default: a quarter of a window).
+        Without a motion module (none loaded, or ``use_motion`` false) frames do not see each other: they go through
+        ``frames_per_batch`` at a time, a segment of ``frames_per_segment`` (default: 64) after the other. With one they
+        go through in windows of ``window`` frames that share ``window_overlap`` (default: a quarter of a window), and
+        segments (default: a window long) follow each other step by step (``denoise_stream``): about one for each
+        step is held. Either way memory does not grow with the clip's length, and segments do not show in the result.
         ``shared_noise`` begins all frames with one noise (default: where there is no motion module, and where that
         learnt it so).
         ``guidance`` replaces ``guidance_scale`` and says which conditions its unconditional branch drops.
@@ -174,14 +177,20 @@ class MagicPosePipeline(DiffusionPipeline):
         unet = with_motion(self.unet, self.motion_adapter).to(device) if has_motion else self.unet
         networks = Networks(unet, self.appearance_unet, self.pose_controlnet)
         shared = self.config.motion_shares_noise or not has_motion if shared_noise is None else shared_noise
-        noise = first_noise(count, tuple(clean.shape[1:]), seed, shared=shared, device=device)
+        noise = first_noise(tuple(clean.shape[1:]), seed, shared=shared, device=device)
+        scheduler = copy.deepcopy(self.scheduler)
+        scheduler.set_timesteps(steps, device=device)
+        length = frames_per_segment or (window if has_motion else _SEGMENT)
+        poses = PoseEmbeddings(self.pose_controlnet, read, count, device=device, keep=max(length, _SEGMENT))
 
-        length = count if has_motion else frames_per_segment
-        plans = [
-            _plan(min(length, count - start), steps, rows, (window, overlap) if has_motion else None)
-            for start in range(0, count, length)
-        ]
-        total = sum(len(w) for plan in plans for at_step in plan for w in at_step)
+        def windows_at(step: int, start: int, stop: int) -> list[Window]:
+            if has_motion:
+                return windows(count, window, overlap, step, start=start, stop=stop)
+            return batches(stop - start, rows, start)
+
+        total = (
+            sum(len(w) for step in range(steps) for w in windows_at(step, 0, count)) if has_motion else count * steps
+        )
         done = 0
 
         def tell(w: Window) -> None:
@@ -190,26 +199,20 @@ class MagicPosePipeline(DiffusionPipeline):
             if on_step is not None:
                 on_step(done, total)
 
-        for start, plan in zip(range(0, count, length), plans, strict=True):
-            stop = min(start + length, count)
-            poses = PoseEmbeddings(
-                self.pose_controlnet, _shifted(read, start), stop - start, device=device, keep=frames_per_segment
-            )
-            scheduler = copy.deepcopy(self.scheduler)  # multistep samplers remember; the next segment must not
-            scheduler.set_timesteps(steps, device=device)
-            latents = noise[start:stop] * scheduler.init_noise_sigma
-            latents = denoise(
-                networks,
-                Conditions(clean, text, poses),
-                latents,
-                scheduler,
-                plan.__getitem__,
-                guidance or Guidance(scale),
-                tell,
-            )
+        starts = range(0, count, length)
+        segments = denoise_stream(
+            networks,
+            Conditions(clean, text, poses),
+            (torch.cat([*islice(noise, min(length, count - start))]) * scheduler.init_noise_sigma for start in starts),
+            scheduler,
+            windows_at,
+            guidance or Guidance(scale),
+            tell,
+        )
+        for start, latents in zip(starts, segments, strict=True):
             if not torch.isfinite(latents).all():
                 raise IntegrityError(
-                    f"the denoiser's result for the frames {start} to {stop - 1} is not finite",
+                    f"the denoiser's result for the frames {start} to {start + len(latents) - 1} is not finite",
                     "try --dtype float32; if that does not help, the weights are damaged",
                 )
             yield latents
@@ -239,7 +242,7 @@ class MagicPosePipeline(DiffusionPipeline):
         window: int,
         overlap: int,
         rows: int | None,
-        segment: int,
+        segment: int | None,
         has_motion: bool,
     ) -> None:
         if count < 1:
@@ -247,7 +250,7 @@ class MagicPosePipeline(DiffusionPipeline):
         if not 1 <= steps <= self.scheduler.config.num_train_timesteps:
             most = self.scheduler.config.num_train_timesteps
             raise UsageError(f"{steps} steps are not possible", f"use 1 to {most}")
-        if segment < 1 or (rows is not None and rows < 1):
+        if any(number is not None and number < 1 for number in (segment, rows)):
             raise UsageError("a batch and a segment need at least one frame each")
         if has_motion:
             longest = self.motion_adapter.config.motion_max_seq_length
@@ -256,11 +259,6 @@ class MagicPosePipeline(DiffusionPipeline):
                     f"a window of {window} frames with {overlap} shared is not possible",
                     f"use a window of at most {longest} frames, and share fewer than that",
                 )
-
-
-def _plan(count: int, steps: int, rows: int, window: tuple[int, int] | None) -> list[list[Window]]:
-    """For each step, which frames go through the networks together."""
-    return [windows(count, *window, step) if window else batches(count, rows) for step in range(steps)]
 
 
 def batch_rows(device: torch.device, positions: int) -> int:
@@ -307,7 +305,3 @@ def _reader(
         return as_tensor(maps)
 
     return read, count
-
-
-def _shifted(read: Callable[[int, int], Tensor], first: int) -> Callable[[int, int], Tensor]:
-    return lambda start, stop: read(first + start, first + stop)

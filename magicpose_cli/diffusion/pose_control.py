@@ -35,8 +35,8 @@ def pose_residuals(
 class PoseEmbeddings:
     """The encoded pose maps of a clip's frames, each encoded when it is first read.
 
-    ``pose_maps(start, stop)`` gives drawn maps, in [0, 1]. Encodings are kept where the clip has at most ``keep``
-    frames; a longer clip's are made anew at each read (2 % of a step), because at 512² each takes 5 MB in float32.
+    ``pose_maps(start, stop)`` gives drawn maps, in [0, 1]. Encodings are kept while they are at most ``keep`` frames'
+    (at 512² each takes 5 MB in float32), until ``forget``; others are made anew at each read (2 % of a step).
     """
 
     def __init__(
@@ -49,18 +49,25 @@ class PoseEmbeddings:
         keep: int = 64,
     ) -> None:
         self._controlnet, self._pose_maps, self._device = controlnet, pose_maps, device
-        self._kept: list[Tensor | None] | None = [None] * frame_count if frame_count <= keep else None
+        self._frame_count, self._keep = frame_count, keep
+        self._kept: dict[int, Tensor] = {}
 
     def read(self, start: int, stop: int) -> Tensor:
         """The embeddings (stop - start, C, h, w) of the frames start … stop - 1."""
-        if self._kept is None:
-            return self._encode(start, stop)
-        if any(embedding is None for embedding in self._kept[start:stop]):
-            self._kept[start:stop] = self._encode(start, stop).unbind()
-        return torch.stack([e for e in self._kept[start:stop] if e is not None])
+        if not 0 <= start < stop <= self._frame_count:
+            raise ValueError(f"frames {start} to {stop - 1} lie outside of 0 to {self._frame_count - 1}")
+        frames = range(start, stop)
+        if all(frame in self._kept for frame in frames):
+            return torch.stack([self._kept[frame] for frame in frames])
+        encoded = encode_pose_maps(self._controlnet, self._pose_maps(start, stop)).to(self._device)
+        new = [frame for frame in frames if frame not in self._kept]
+        if len(self._kept) + len(new) <= self._keep:
+            self._kept.update((frame, encoded[frame - start].clone()) for frame in new)
+        return encoded
 
-    def _encode(self, start: int, stop: int) -> Tensor:
-        return encode_pose_maps(self._controlnet, self._pose_maps(start, stop)).to(self._device)
+    def forget(self, before: int) -> None:
+        """Keep nothing of the frames before this one: they will not be read again."""
+        self._kept = {frame: embedding for frame, embedding in self._kept.items() if frame >= before}
 
 
 class _Encoded(nn.Module):

@@ -18,6 +18,8 @@ from magicpose_cli.animation.inputs import preview
 from magicpose_cli.animation.request import AnimationRequest, DemoRequest, ExtractionRequest, PreviewRequest
 from magicpose_cli.animation.run_folder import read_record
 from magicpose_cli.core.errors import DeviceError, InputError, IntegrityError, NoPersonError, OutputError, UsageError
+from magicpose_cli.pose.clip_info import ClipInfo
+from magicpose_cli.pose.openpose_json import read_poses, write_poses
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.probe import probe
 from magicpose_cli.video.read import open_clip, read_image
@@ -154,6 +156,38 @@ def test_a_dry_run_tells_a_damaged_model_as_the_run_does(
     for run in (plan_run, animate):
         with pytest.raises(IntegrityError, match="unet"):
             run(replace(request_here, model=str(folder)))
+
+
+def test_the_result_comes_back_into_the_whole_photo(media, request_here: AnimationRequest, tmp_path: Path) -> None:
+    """A small person in a wide photo: the network sees the person, the video is the photo."""
+    photo = np.full((500, 1200, 3), 90, np.uint8)
+    photo[120:376, 700:876] = read_image(media.photo)
+    write_image(tmp_path / "wide.png", photo)
+    body = read_poses(media.poses).track[0:1].map_points(1, 660, 120, 1200, 500)
+    info = ClipInfo(body.fps, 1200, 500, 1, "photo", None, "figures", "exact")
+    write_poses(tmp_path / "there", body, info)
+    request = replace(
+        request_here,
+        reference=tmp_path / "wide.png",
+        fit="auto",
+        reference_poses=tmp_path / "there",
+        paste_back=True,
+        output=tmp_path / "out.mkv",
+        compare=True,
+    )
+    plan = plan_run(request)
+    listener = Listener()
+    result = animate(request, listener)
+    assert (result.width, result.height) == (plan.width, plan.height) == (1200, 500)
+    assert any("laid back into the photo" in note for note in listener.notes)
+    record = json.loads(result.record.read_text())
+    assert record["request"]["paste_back"] and record["request"]["framing"] == "auto"
+    width, height = record["canvas"]
+    assert width < 1.5 * height and width % 8 == height % 8 == 0  # the frame is the dancer's, not the photo's
+    frame = next(iter(open_clip(result.output).frames())).astype(int)
+    assert np.abs(frame[:, :600] - 90).max() <= 3 and np.abs(frame[:100] - 90).max() <= 3
+    assert np.abs(frame[200:300, 750:820] - photo[200:300, 750:820]).mean() > 10
+    assert probe(result.compare).frame_count == 12
 
 
 def test_a_preview_is_one_picture(request_here: AnimationRequest, tmp_path: Path) -> None:

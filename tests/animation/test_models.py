@@ -14,7 +14,8 @@ def _empty_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_model(folder: Path, **index: object) -> Path:
-    folder.mkdir(parents=True)
+    (folder / "vae").mkdir(parents=True)
+    (folder / "vae" / "config.json").write_text(json.dumps({"block_out_channels": [8, 8, 8, 8, 8]}))
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "MagicPosePipeline"} | index))
     return folder
 
@@ -25,6 +26,7 @@ def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     assert (choice.name, choice.folder) == (str(folder), folder)
     facts = model_facts(folder)
     assert (facts.native_size, facts.default_steps, facts.has_motion) == (256, 20, True)
+    assert facts.multiple == 16  # five levels of the VAE halve a side four times
 
 
 def test_auto_takes_the_full_model_where_it_is() -> None:

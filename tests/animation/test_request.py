@@ -31,6 +31,7 @@ def test_the_defaults_pass() -> None:
         ("device", "cude", "did you mean cuda?"),
         ("device", "cpu:x", "--device"),
         ("fit", "full", "--fit"),
+        ("framing", "fit", "--framing"),
         ("dtype", "int8", "--dtype"),
         ("detector", "mediapip", "did you mean mediapipe?"),
         ("person", "middle", "--person"),

@@ -32,7 +32,7 @@ def source_of(maps: np.ndarray) -> PoseMapSource:
 
 def test_identity_draws_the_track_itself(track):
     driver = track(90, 128, 80, 256, 384)
-    conditions = build_condition_set(photo_of(256, 384), track=driver, width=256, height=384, fit="none", stroke=1.0)
+    conditions = build_condition_set(photo_of(256, 384), track=driver, size=(256, 384), fit="none", stroke=1.0)
     assert conditions.frame_count == len(driver) and conditions.notes == ()
     assert np.array_equal(conditions.pose_maps(2, 5), draw_track(driver, 2, 5))
     assert np.array_equal(conditions.reference, photo_of(256, 384))
@@ -43,7 +43,7 @@ def test_the_same_moves_for_photo_and_poses(track, person):
     photo = photo_of(300, 600)
     there = person(120, 140, 150)
     conditions = build_condition_set(
-        photo, track=track(90, 700, 180, 1280, 720), reference_pose=there, width=512, height=512, stroke=1.0
+        photo, track=track(90, 700, 180, 1280, 720), reference_pose=there, size=(512, 512), framing="photo", stroke=1.0
     )
     joints = find_joints(conditions.pose_maps(0, 1)[0])
     expected = conditions.framing.to_canvas(there.body[:, :2])
@@ -53,13 +53,13 @@ def test_the_same_moves_for_photo_and_poses(track, person):
 
 def test_small_canvases_get_thin_strokes(track):
     driver = track(35, 64, 30, 128, 192)
-    conditions = build_condition_set(photo_of(128, 192), track=driver, width=128, height=192, fit="none")
+    conditions = build_condition_set(photo_of(128, 192), track=driver, size=(128, 192), fit="none")
     assert np.array_equal(conditions.pose_maps(0, 2), draw_track(driver, 0, 2, stroke=0.25))
 
 
 def test_drawn_maps_of_the_canvas_size_stay_as_they_are(track):
     maps = draw_track(track(90, 128, 80, 256, 384))
-    conditions = build_condition_set(photo_of(256, 384), pose_maps=source_of(maps), width=256, height=384, fit="none")
+    conditions = build_condition_set(photo_of(256, 384), pose_maps=source_of(maps), size=(256, 384), fit="none")
     assert np.array_equal(conditions.pose_maps(0, len(maps)), maps)
 
 
@@ -71,7 +71,7 @@ def test_drawn_maps_are_moved_where_points_would_be(person, scale, x, y):
     maps = draw_pose_map(someone.body, None, None, None, 256, 384)[None]
     there = person(90 * scale, 128 + x, 80 + y)
     conditions = build_condition_set(
-        photo_of(320, 480), pose_maps=source_of(maps), reference_pose=there, width=320, height=480
+        photo_of(320, 480), pose_maps=source_of(maps), reference_pose=there, size=(320, 480), framing="photo"
     )
     moved = conditions.pose_maps(0, 1)[0]
     assert moved.shape == (480, 320, 3)
@@ -85,7 +85,7 @@ def test_fitted_maps_meet_the_person(track, person):
     maps = draw_track(track(90, 128, 80, 256, 384, frames=30))
     there = person(60, 300, 200)
     conditions = build_condition_set(
-        photo_of(512, 512), pose_maps=source_of(maps), reference_pose=there, width=512, height=512
+        photo_of(512, 512), pose_maps=source_of(maps), reference_pose=there, size=(512, 512), framing="photo"
     )
     joints = np.stack([find_joints(m) for m in conditions.pose_maps(0, 30)])
     middle = np.median(joints[:, kp.NECK, :2], axis=0)
@@ -97,40 +97,59 @@ def test_leaving_the_picture_is_said(track, person):
         photo_of(256, 256),
         track=track(90, 128, 80, 256, 384),
         reference_pose=person(150, 128, 60),
-        width=256,
-        height=256,
+        size=256,
+        framing="photo",
     )
-    assert any("In 9 of 9 frames" in note for note in conditions.notes)
+    assert any("In 9 of 9 frames" in note and "right ankle" in note for note in conditions.notes)
+
+
+def test_the_picture_grows_where_the_motion_leaves_the_photo(track, person):
+    """Shared with the photo frame: the scale of the person, and where the photo's own pixels are."""
+    photo, there = photo_of(240, 400), person(100, 120, 80)
+    wide = track(100, 120, 80, 240, 400)
+    wide.body[4, kp.RIGHT_WRIST, 0] = -30  # once, far to the left
+    conditions = build_condition_set(photo, track=wide, reference_pose=there, size=256, stroke=1.0)
+    framing = conditions.framing
+    assert framing.beyond[0] > 30 and framing.beyond[1:] == (0, 0, 0) and not framing.crops
+    assert any("grows by" in note and "left" in note for note in conditions.notes)
+    assert not any("leaves the picture" in note for note in conditions.notes)
+    joints = find_joints(conditions.pose_maps(4, 5)[0])
+    expected = framing.to_canvas(wide.body[4, :, :2])
+    assert np.abs(joints[kp.RIGHT_WRIST, :2] - expected[kp.RIGHT_WRIST]).max() < 3
+    left, _, right, _ = framing.content_box
+    start = round(framing.to_canvas(np.array((0.0, 0.0)))[0])
+    ramp = conditions.reference[200, start:right, 0].astype(int)
+    assert start > left and np.abs(ramp - np.linspace(0, 255, len(ramp))).max() < 3
 
 
 def test_all_missing_is_black_and_needs_no_fit():
     nobody = PoseTrack.empty(4, 640, 480, Fraction(30))
-    conditions = build_condition_set(photo_of(64, 96), track=nobody, width=64, height=96)
+    conditions = build_condition_set(photo_of(64, 96), track=nobody, size=(64, 96))
     assert not conditions.pose_maps(0, 4).any()
     assert any("No person" in note for note in conditions.notes)
 
 
 def test_one_kind_of_poses(track):
     with pytest.raises(ValueError, match="either"):
-        build_condition_set(photo_of(64, 64), width=64, height=64)
+        build_condition_set(photo_of(64, 64), size=64)
 
 
 def test_preview_shows_photo_and_strip(track, person):
     photo = photo_of(300, 400)
     conditions = build_condition_set(
-        photo, track=track(90, 128, 80, 256, 384, frames=40), reference_pose=person(80, 150, 80), width=128, height=128
+        photo, track=track(90, 128, 80, 256, 384, frames=40), reference_pose=person(80, 150, 80), size=128
     )
     page = draw_preview(conditions, photo, title="me.png \x1b[31m with\n\udc80 poses/")
     assert page.dtype == np.uint8 and page.ndim == 3 and 700 < page.shape[1] <= 1700 and 500 < page.shape[0] < 1700
     assert len(np.unique(page.reshape(-1, 3), axis=0)) > 100
-    one = build_condition_set(photo, track=track(90, 128, 80, 256, 384, frames=1), width=128, height=168)
-    assert draw_preview(one).shape[2] == 3
+    one = build_condition_set(photo, track=track(90, 128, 80, 256, 384, frames=1), size=(128, 168))
+    assert draw_preview(one, photo).shape[2] == 3
 
 
 @pytest.mark.parametrize("size", [(2000, 100), (100, 2000), (16, 16)])
 def test_preview_of_odd_shapes(track, size):
     photo = photo_of(*size)
-    conditions = build_condition_set(photo, track=track(90, 128, 80, 256, 384), width=128, height=64)
+    conditions = build_condition_set(photo, track=track(90, 128, 80, 256, 384), size=(128, 64))
     page = draw_preview(conditions, photo)
     assert page.shape[1] < 2500 and page.shape[0] < 3000
 
@@ -157,6 +176,6 @@ def test_blend_ignores_the_noise_of_video():
 
 
 def test_unframed_maps_have_the_photo_shape(track):
-    conditions = build_condition_set(photo_of(300, 450), track=track(90, 128, 80, 256, 384), width=256, height=256)
+    conditions = build_condition_set(photo_of(300, 450), track=track(90, 128, 80, 256, 384), size=(256, 256))
     shown = unframe(conditions.pose_maps(0, 1)[0], conditions.framing)
     assert shown.shape[:2] == (256, 171)

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from magicpose_cli.conditions.framing import (
-    MAX_ASPECT,
     apply_framing,
     choose_canvas,
     describe,
@@ -14,64 +13,66 @@ from magicpose_cli.conditions.framing import (
     unframe,
     unframed_size,
 )
+from magicpose_cli.conditions.reach import MAX_ASPECT
 from magicpose_cli.core.errors import UsageError
 
 sides = st.integers(1, 3000)
 canvas_sides = st.integers(1, 130).map(lambda n: n * 8)
-modes = st.sampled_from(["pad", "crop"])
 
 
-@given(sides, sides, canvas_sides, canvas_sides, modes)
-def test_inverse_is_the_identity(source_width, source_height, width, height, mode):
-    framing = fit_framing(source_width, source_height, width, height, mode=mode)
+@st.composite
+def boxes(draw, width, height):
+    """A part of a picture, or more than it: at least one pixel is of the picture."""
+    left, top = draw(st.integers(-width, width - 1)), draw(st.integers(-height, height - 1))
+    return left, top, draw(st.integers(max(left, 0) + 1, 2 * width)), draw(st.integers(max(top, 0) + 1, 2 * height))
+
+
+@given(sides, sides, canvas_sides, canvas_sides, st.data())
+def test_inverse_is_the_identity(source_width, source_height, width, height, data):
+    box = data.draw(boxes(source_width, source_height))
+    framing = fit_framing(source_width, source_height, width, height, box)
     points = np.array([(0.0, 0.0), (source_width, source_height), (source_width / 3, source_height / 7)])
     assert np.allclose(framing.to_source(framing.to_canvas(points)), points)
     again = np.array([(0.0, 0.0), (width, height), (width / 5, height / 2)])
     assert np.allclose(framing.to_canvas(framing.to_source(again)), again)
 
 
-@given(sides, sides, canvas_sides, canvas_sides)
-def test_pad_keeps_the_whole_source(source_width, source_height, width, height):
-    framing = fit_framing(source_width, source_height, width, height)
-    assert not framing.crops
-    corners = framing.to_canvas(np.array([(0, 0), (source_width, source_height)]))
+@given(sides, sides, canvas_sides, canvas_sides, st.data())
+def test_the_whole_box_is_on_the_canvas(source_width, source_height, width, height, data):
+    box = data.draw(boxes(source_width, source_height))
+    framing = fit_framing(source_width, source_height, width, height, box)
+    corners = framing.to_canvas(np.array([box[:2], box[2:]]))
     assert corners[0].min() > -1 and corners[1, 0] < width + 1 and corners[1, 1] < height + 1
-    # What comes out has the source's aspect, to the half pixel.
+    # What comes out has the box's aspect, to the half pixel.
     shown_width, shown_height = unframed_size(framing)
-    assert abs(shown_width - max(1, source_width * framing.scale)) <= 0.5 + 1e-6
-    assert abs(shown_height - max(1, source_height * framing.scale)) <= 0.5 + 1e-6
+    assert abs(shown_width - max(1, framing.box_width * framing.scale)) <= 0.5 + 1e-6
+    assert abs(shown_height - max(1, framing.box_height * framing.scale)) <= 0.5 + 1e-6
     assert shown_width == width or shown_height == height
-
-
-@given(sides, sides, canvas_sides, canvas_sides)
-def test_crop_fills_the_canvas_and_says_so(source_width, source_height, width, height):
-    framing = fit_framing(source_width, source_height, width, height, mode="crop")
-    assert unframed_size(framing) == (width, height)
-    if source_width * height != source_height * width:
-        assert framing.crops and "cropped" in describe(framing)
-    else:
-        assert not framing.crops and describe(framing) == ""
+    assert framing.crops == (box[0] > 0 or box[1] > 0 or box[2] < source_width or box[3] < source_height)
+    assert any(framing.beyond) == (box[0] < 0 or box[1] < 0 or box[2] > source_width or box[3] > source_height)
+    told = describe(framing)
+    assert ("of the photo's" in told) == framing.crops and ("grows by" in told) == any(framing.beyond)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 12), st.integers(1, 12), modes)
-def test_applied_framing_has_the_canvas_size(source_width, source_height, columns, rows, mode):
+@given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 12), st.integers(1, 12), st.data())
+def test_applied_framing_has_the_canvas_size(source_width, source_height, columns, rows, data):
     image = np.random.default_rng(0).integers(0, 256, (source_height, source_width, 3)).astype(np.uint8)
-    framing = fit_framing(source_width, source_height, columns * 8, rows * 8, mode=mode)
+    framing = fit_framing(source_width, source_height, columns * 8, rows * 8, data.draw(boxes(*image.shape[1::-1])))
     canvas = apply_framing(image, framing)
     assert canvas.shape == (rows * 8, columns * 8, 3) and canvas.dtype == np.uint8
     assert unframe(canvas, framing).shape[1::-1] == unframed_size(framing)
 
 
-def test_what_is_on_the_picture_is_where_the_framing_says():
+@pytest.mark.parametrize("box", [None, (40, 90, 110, 190), (-60, -20, 300, 330), (20, 100, 260, 160)])
+def test_what_is_on_the_picture_is_where_the_framing_says(box):
     image = np.zeros((300, 200, 3), np.uint8)
     image[120:140, 60:80] = 255  # middle at (70, 130)
-    for mode in ("pad", "crop"):
-        framing = fit_framing(200, 300, 256, 256, mode=mode)
-        canvas = apply_framing(image, framing, (0, 0, 0))
-        rows, columns = np.nonzero(canvas[..., 0] > 127)
-        middle = columns.mean() + 0.5, rows.mean() + 0.5
-        assert np.allclose(middle, framing.to_canvas(np.array((70, 130))), atol=0.75)
+    framing = fit_framing(200, 300, 256, 256, box)
+    canvas = apply_framing(image, framing, (0, 0, 0))
+    rows, columns = np.nonzero(canvas[..., 0] > 127)
+    middle = columns.mean() + 0.5, rows.mean() + 0.5
+    assert np.allclose(middle, framing.to_canvas(np.array((70, 130))), atol=0.75)
 
 
 def test_padding_is_cut_off_again_without_a_trace():
@@ -120,10 +121,10 @@ def test_canvas_of_known_pictures():
 
 
 def test_wrong_arguments():
-    with pytest.raises(UsageError):
-        fit_framing(10, 10, 8, 8, mode="stretch")
     with pytest.raises(ValueError):
         fit_framing(0, 10, 8, 8)
+    with pytest.raises(ValueError):
+        fit_framing(10, 10, 8, 8, (5, 5, 5, 8))
     with pytest.raises(ValueError):
         apply_framing(np.zeros((5, 5, 3), np.uint8), fit_framing(10, 10, 8, 8))
     with pytest.raises(ValueError):

@@ -12,6 +12,7 @@ from magicpose_cli.core.errors import IntegrityError, UsageError
 from magicpose_cli.diffusion.guidance import Guidance
 from magicpose_cli.diffusion.load import load_pipeline
 from magicpose_cli.diffusion.pipeline import MagicPosePipeline
+from magicpose_cli.diffusion.schedulers import SCHEDULERS, make_scheduler
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,14 @@ def test_reference_poses_and_prompt_all_matter(pipeline, reference, pose_maps):
     assert torch.equal(latents(guidance=Guidance(2.0), num_inference_steps=2), plain)
 
 
+@pytest.mark.parametrize("motion", [False, True])
+def test_any_multiple_of_a_latent_position_will_do(tiny, reference, pose_maps, motion):
+    """11 positions across halve to 6, and double to 11 again: no canvas need be a multiple of all levels."""
+    pipeline = tiny.pipeline(tiny.motion_adapter() if motion else None)
+    narrow = pipeline(reference[:, :22], pose_maps[:, :, :22], window=4, num_inference_steps=1).frames
+    assert narrow.shape == (5, 16, 22, 3)
+
+
 def test_segments_and_batches_do_not_show(pipeline, reference, pose_maps):
     whole = pipeline(reference, pose_maps).frames
     drawn = []
@@ -64,6 +73,39 @@ def test_segments_and_batches_do_not_show(pipeline, reference, pose_maps):
     own = [pipeline(reference, pose_maps, shared_noise=False, frames_per_segment=n).frames for n in (2, 5)]
     assert near(*own)
     assert not near(own[0], whole, 10)
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_segments_do_not_show_with_a_motion_module(tiny, reference, name):
+    """Overlapping windows reach over the segments' ends at each step: still the same frames, to the last digits."""
+    pipeline = tiny.pipeline(motion_adapter=tiny.motion_adapter())
+    pipeline.scheduler = make_scheduler(name, pipeline.scheduler)
+    maps = np.random.default_rng(2).integers(0, 256, (23, 16, 24, 3), np.uint8)
+    options = {"window": 5, "window_overlap": 2, "shared_noise": False, "num_inference_steps": 3}
+
+    def latents(segment):
+        return torch.cat(list(pipeline.stream_latents(reference, maps, frames_per_segment=segment, **options)))
+
+    whole = latents(23)
+    for segment in (5, 8, 2):  # a window long, longer, shorter
+        torch.testing.assert_close(latents(segment), whole, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_held_does_not_grow_with_the_clip(tiny, reference):
+    """With a motion module about one segment for each step is under way: the first is out before the last begins."""
+    pipeline = tiny.pipeline(motion_adapter=tiny.motion_adapter())
+    count, steps, window = 60, 3, 4
+    drawn = []
+
+    def draw(start, stop):
+        drawn.append(stop)
+        return np.zeros((stop - start, 16, 24, 3), np.uint8)
+
+    options = {"frame_count": count, "num_inference_steps": steps, "window": window, "window_overlap": 1}
+    for out, latents in enumerate(pipeline.stream_latents(reference, draw, **options), start=1):
+        assert len(latents) == window
+        assert max(drawn) <= min(count, (out + steps) * window)
+    assert out == count // window
 
 
 def test_processors_are_stock_between_frames_and_after_an_abandoned_stream(pipeline, reference, pose_maps):

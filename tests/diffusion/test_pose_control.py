@@ -27,7 +27,7 @@ def test_the_encoder_comes_back_after_an_exception(tiny):
 
 
 @torch.no_grad()
-def test_each_map_is_encoded_once_where_the_clip_is_short(tiny):
+def test_maps_are_encoded_once_while_there_is_room(tiny):
     controlnet = tiny.controlnet(tiny.unet())
     maps = torch.rand(6, 3, 16, 16)
     drawn = []
@@ -37,14 +37,22 @@ def test_each_map_is_encoded_once_where_the_clip_is_short(tiny):
         return maps[start:stop]
 
     whole = encode_pose_maps(controlnet, maps)
-    short = PoseEmbeddings(controlnet, draw, 6, device=torch.device("cpu"), keep=6)
+    roomy = PoseEmbeddings(controlnet, draw, 6, device=torch.device("cpu"), keep=6)
     for _ in range(3):
         for start in (0, 3):
-            torch.testing.assert_close(short.read(start, start + 3), whole[start : start + 3])
+            torch.testing.assert_close(roomy.read(start, start + 3), whole[start : start + 3])
     assert drawn == list(range(6))
 
     drawn.clear()
-    long = PoseEmbeddings(controlnet, draw, 6, device=torch.device("cpu"), keep=5)
+    small = PoseEmbeddings(controlnet, draw, 6, device=torch.device("cpu"), keep=4)
     for _ in range(2):
-        torch.testing.assert_close(long.read(1, 4), whole[1:4])
-    assert drawn == [1, 2, 3, 1, 2, 3]
+        for start in (0, 3):
+            torch.testing.assert_close(small.read(start, start + 3), whole[start : start + 3])
+    assert drawn == [0, 1, 2, 3, 4, 5, 3, 4, 5]
+    small.forget(3)
+    small.read(3, 6)
+    drawn.clear()
+    torch.testing.assert_close(small.read(3, 6), whole[3:6])
+    assert drawn == []
+    with pytest.raises(ValueError, match="frames 3 to 6"):
+        small.read(3, 7)

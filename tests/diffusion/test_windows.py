@@ -36,6 +36,18 @@ def test_windows_have_full_length_and_do_not_wrap(plan):
         assert before.stop - after.start >= overlap
 
 
+@given(plans(), st.data())
+def test_a_part_of_the_clip_is_shown_by_the_same_windows(plan, data):
+    frame_count = plan[0]
+    start = data.draw(st.integers(0, frame_count - 1))
+    stop = data.draw(st.integers(start + 1, frame_count))
+    showing = [w for w in windows(*plan) if w.start < stop and start < w.stop]
+    found = windows(*plan, start=start, stop=stop)
+    assert [(w.start, w.stop) for w in found] == [(w.start, w.stop) for w in showing]
+    for one, other in zip(found, showing, strict=True):
+        assert one.weights == pytest.approx(other.weights)
+
+
 @given(st.integers(1, 32), st.data())
 def test_one_window_that_covers_all_is_no_window(length, data):
     frame_count = data.draw(st.integers(1, length))
@@ -56,10 +68,10 @@ def test_weights_rise_and_fall_as_a_triangle():
     assert windows(14, 8, 2)[1].weights[:2] == pytest.approx((1 / 3, 2 / 3))
 
 
-@given(st.integers(1, 300), st.integers(1, 64))
-def test_batches_take_each_frame_once(frame_count, rows):
-    found = batches(frame_count, rows)
-    assert [i for b in found for i in range(b.start, b.stop)] == list(range(frame_count))
+@given(st.integers(1, 300), st.integers(1, 64), st.integers(0, 100))
+def test_batches_take_each_frame_once(frame_count, rows, first):
+    found = batches(frame_count, rows, first)
+    assert [i for b in found for i in range(b.start, b.stop)] == list(range(first, first + frame_count))
     assert all(len(b) <= rows and set(b.weights) == {1.0} for b in found)
 
 

@@ -1,0 +1,40 @@
+"""The frame back in the photo."""
+
+import numpy as np
+import pytest
+
+from magicpose_cli.conditions.framing import apply_framing, fit_framing
+from magicpose_cli.conditions.paste_back import FEATHER, paste_back
+
+
+@pytest.fixture
+def photo():
+    return np.random.default_rng(0).integers(0, 256, (300, 400, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("box", [(100, 60, 228, 188), (-30, 100, 98, 356), (0, 0, 400, 300), (-50, -50, 450, 350)])
+def test_the_rest_stays_the_photo(photo, box):
+    framing = fit_framing(400, 300, 128, 256, box)
+    frame = np.full((256, 128, 3), 200, np.uint8)
+    whole = paste_back(photo, framing)(frame)
+    left, top, right, bottom = (max(0, box[0]), max(0, box[1]), min(400, box[2]), min(300, box[3]))
+    outside = np.ones((300, 400), bool)
+    outside[top:bottom, left:right] = False
+    assert whole.shape == photo.shape and np.array_equal(whole[outside], photo[outside])
+    seam = int(np.ceil(FEATHER * min(box[2] - box[0], box[3] - box[1])))
+    inner = whole[
+        top + seam * (top > 0) : bottom - seam * (bottom < 300), left + seam * (left > 0) : right - seam * (right < 400)
+    ]
+    assert inner.size and (inner == 200).all()
+
+
+def test_a_frame_of_the_photo_itself_changes_nothing(photo):
+    framing = fit_framing(400, 300, 160, 128, (120, 80, 280, 208))
+    assert np.array_equal(paste_back(photo, framing)(apply_framing(photo, framing)), photo)
+
+
+def test_the_seam_rises_evenly(photo):
+    photo[:] = 0
+    framing = fit_framing(400, 300, 160, 160, (100, 100, 260, 260))
+    row = paste_back(photo, framing)(np.full((160, 160, 3), 255, np.uint8))[180, 98:112, 0].astype(int)
+    assert row.tolist() == [0, 0, *np.rint(25.5 * (np.arange(10) + 0.5)).astype(int), 255, 255]
