@@ -40,6 +40,7 @@ _WIDE_AT_FIRST = (0, 12, 24, 48)
 _LOOK_FOR_LOST, _LOST_EVERY = 48, 4
 
 _SMALLEST_HAND = 24  # pixels of a forearm; smaller hands show no fingers
+_LIMBS = slice(11, 29)  # of MediaPipe's 33 points: shoulders to ankles
 _LONGEST_REST = 8  # frames between looks for a hand that is not found
 
 
@@ -115,7 +116,7 @@ class MediaPipeDetector:
         kept, parts = [], []
         for person in self._followed:
             found, place = self._look(person.graph, picture, person.place)
-            if place is None or any(_same(found["pose"], other["pose"], place) for other in parts):
+            if place is None or _is_of_others(found["pose"], [other["pose"] for other in parts], place):
                 self._lost.append((person.place, self._index))
                 self._idle.append(person.graph)
                 continue
@@ -147,7 +148,8 @@ class MediaPipeDetector:
         found, settled = self._look(graph, picture, place)
         if settled is not None:
             found, settled = self._look(graph, picture, settled)
-        if settled is None or any(settled.like(person.place) for person in self._followed):
+        known = [person.place for person in self._followed]
+        if settled is None or any(settled.like(other) for other in known):
             self._idle.append(graph)
             return []
         self._lost = [(lost, when) for lost, when in self._lost if not lost.like(settled)]
@@ -227,9 +229,11 @@ def _reach(body: np.ndarray) -> float:
     return float(0.45 * max(trunk, np.linalg.norm(shoulders[0] - shoulders[1])))
 
 
-def _same(pose: np.ndarray, other: np.ndarray, place: Place) -> bool:
-    """Whether two followers have come upon one person: limbs in the same places."""
-    apart = np.linalg.norm(pose[11:29, :2] - other[11:29, :2], axis=1)
+def _is_of_others(pose: np.ndarray, others: list[np.ndarray], place: Place) -> bool:
+    """Whether a follower has come upon people who are followed already: most limbs lie where one of them has his."""
+    if not others:
+        return False
+    apart = np.linalg.norm(np.stack(others)[:, _LIMBS, :2] - pose[_LIMBS, :2], axis=2).min(axis=0)
     return bool(np.median(apart) < 0.08 * place.side)
 
 

@@ -198,6 +198,7 @@ class _Graph:
             for name, value in settings.items()
         }
         self._graph.start_run(packets)
+        self._graph.wait_until_idle()  # the models load, and warn, after start_run has returned
 
     def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         self._found.clear()
@@ -252,6 +253,4 @@ def _mediapipe() -> _MediaPipe:
 
 def _points(landmarks: Any, picture: Picture) -> np.ndarray:
     """MediaPipe's list (x, y as shares of the picture) → (n, 3) pixels and visibility."""
-    return np.array(
-        [(p.x * picture.width, p.y * picture.height, p.visibility) for p in landmarks.landmark], np.float32
-    )
+    return np.array([(p.x * picture.width, p.y * picture.height, p.visibility) for p in landmarks.landmark], np.float32)

@@ -1,0 +1,137 @@
+"""Jitter taken out of a person's points without lag, and without taking quick motions with it.
+
+Two low-pass filters of zero phase part each point's path in three bands. The slow one is kept, the fast one is noise,
+and of the one between as much is kept as stands out from the noise, moment by moment: the noise is known from the fast
+band, where people hardly move. So a still hand comes to rest, and a wave keeps its height.
+Sources: Eilers, "A perfect smoother" (2003), with third differences; Wiener's gain for the middle band.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
+
+_ORDER = 3
+_DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
+_FASTEST_SHARE = 0.35  # of the frame rate: a cut-off above that would leave no band to know the noise from
+_WINDOW = 0.15  # seconds to each side over which the middle band's power is looked at
+_DOUBT = 3.0  # times the noise that the middle band must have before it is believed: a detector's noise is not white
+
+
+@dataclass(frozen=True)
+class Strength:
+    """Cut-offs in Hz (half amplitude): below ``slow`` all is kept, above ``fast`` nothing. ``together``: one gain for
+    all points of the part, which move together."""
+
+    part: slice
+    slow: float
+    fast: float
+    together: bool = False
+
+
+_HANDS, _FACE = BODY_COUNT + HAND_COUNT, BODY_COUNT + 2 * HAND_COUNT
+STRENGTHS = (
+    Strength(slice(0, BODY_COUNT), slow=1.2, fast=8.0),
+    Strength(slice(BODY_COUNT, _HANDS), slow=1.5, fast=8.0, together=True),
+    Strength(slice(_HANDS, _FACE), slow=1.5, fast=8.0, together=True),
+    Strength(slice(_FACE, _FACE + FACE_COUNT), slow=2.0, fast=9.0),
+)
+
+
+def smooth(points: np.ndarray, fps: float, breaks: np.ndarray) -> np.ndarray:
+    """(F, 130, 3) points without jitter; confidences stay, missing points stay missing.
+
+    ``breaks`` (F,) is True where a frame does not go on from the one before it; nothing is smoothed across that, nor
+    across frames in which a point is missing.
+    """
+    there, path = points[..., 2] > 0, points[..., :2].astype(np.float64)
+    slow, fast = np.empty(points.shape[1]), np.empty(points.shape[1])
+    for strength in STRENGTHS:
+        fast[strength.part] = min(strength.fast, _FASTEST_SHARE * fps)
+        slow[strength.part] = min(strength.slow, fast[strength.part][0] / 3)
+    both = low_pass(np.tile(path, (1, 2, 1)), np.tile(there, (1, 2)), breaks, np.concatenate([slow, fast]), fps)
+    lower, upper = np.split(both, 2, axis=1)
+    gain = np.empty(there.shape)
+    for strength in STRENGTHS:
+        part = strength.part
+        noise = _noise((path - upper)[:, part], there[:, part], strength.together)
+        middle_share, rest_share = _noise_shares(slow[part][0], fast[part][0], fps)
+        power = ((upper - lower)[:, part] ** 2).mean(axis=2)
+        if strength.together:
+            power = (power * there[:, part]).sum(axis=1, keepdims=True) / np.maximum(there[:, part].sum(1), 1)[:, None]
+        power = _mean_around(power, round(_WINDOW * fps))
+        gain[:, part] = np.clip(1 - _DOUBT * noise * middle_share / rest_share / np.maximum(power, 1e-12), 0, 1)
+    out = points.copy()
+    out[..., :2] = np.where(there[..., None], lower + gain[..., None] * (upper - lower), 0)
+    return out
+
+
+def low_pass(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, cutoff: np.ndarray, fps: float) -> np.ndarray:
+    """(F, n, 2) paths without what is quicker than each one's ``cutoff`` (n,) in Hz, where the amplitude is halved.
+
+    A point is only tied to neighbours in time that are ``there`` (F, n), with no break between. Phases stay.
+    """
+    frames, count = there.shape
+    if frames <= _ORDER:
+        return path
+    whole = np.ones((frames - _ORDER, count), bool)
+    for n in range(_ORDER + 1):
+        whole &= there[n : frames - _ORDER + n]
+    for n in range(1, _ORDER + 1):
+        whole &= ~breaks[n : frames - _ORDER + n, None]
+    penalty = _penalty(cutoff, fps)
+    bands = np.zeros((_ORDER + 1, frames, count))
+    bands[0] = 1
+    for apart in range(_ORDER + 1):
+        for n in range(_ORDER + 1 - apart):
+            bands[apart, n : n + frames - _ORDER] += penalty * _DIFFERENCE[n] * _DIFFERENCE[n + apart] * whole
+    return _solve(bands, path)
+
+
+def _noise(rest: np.ndarray, there: np.ndarray, together: bool) -> np.ndarray:
+    """The power of the fast band of each point, or of all together: (n,) or (1,).
+
+    From the median, for quick motions are rare: that of a squared normal number is 0.455 times its mean.
+    """
+    columns = [rest[there]] if together else [rest[there[:, n], n] for n in range(there.shape[1])]
+    return np.array([np.median(values**2) / 0.455 if len(values) else 0.0 for values in columns])
+
+
+def _penalty(cutoff: np.ndarray, fps: float) -> np.ndarray:
+    return (2 * np.sin(np.pi * cutoff / fps)) ** (-2 * _ORDER)
+
+
+def _noise_shares(slow: float, fast: float, fps: float) -> tuple[float, float]:
+    """Which shares of the power of white noise fall into the middle band, and above it."""
+    ripple = (2 * np.sin(np.pi * np.linspace(0, 0.5, 513))) ** (2 * _ORDER)
+    lower, upper = (1 / (1 + _penalty(np.array(cutoff), fps) * ripple) for cutoff in (slow, fast))
+    return float(((upper - lower) ** 2).mean()), float(((1 - upper) ** 2).mean())
+
+
+def _mean_around(values: np.ndarray, reach: int) -> np.ndarray:
+    """(F, n) → the mean of up to ``reach`` frames to each side."""
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    at = np.arange(len(values))
+    first, end = np.maximum(at - reach, 0), np.minimum(at + reach + 1, len(values))
+    return (sums[end] - sums[first]) / (end - first)[:, None]
+
+
+def _solve(bands: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve symmetric banded systems, one for each column: bands (4, F, n) from the diagonal up, right (F, n, 2).
+
+    By an LDLᵀ factorisation, frame after frame, for all columns at once.
+    """
+    width, frames, _ = bands.shape
+    factor, out = bands.copy(), right.copy()  # in place: the diagonal D in row 0, L's columns in the others
+    for t in range(frames):
+        for n in range(1, min(width, frames - t)):
+            ratio = factor[n, t] / factor[0, t]
+            for m in range(n, min(width, frames - t)):
+                factor[m - n, t + n] -= ratio * factor[m, t]
+            out[t + n] -= ratio[:, None] * out[t]
+    for t in range(frames - 1, -1, -1):
+        for n in range(1, min(width, frames - t)):
+            out[t] -= factor[n, t][:, None] * out[t + n]
+        out[t] /= factor[0, t][:, None]
+    return out
