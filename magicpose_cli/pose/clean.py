@@ -9,7 +9,7 @@ from magicpose_cli.pose.detector import PARTS
 from magicpose_cli.pose.gaps import fill_gaps
 from magicpose_cli.pose.smooth import smooth
 from magicpose_cli.pose.swaps import mend_swaps
-from magicpose_cli.pose.trust import TRUSTED, breaks_of, without_impossible
+from magicpose_cli.pose.trust import TRUSTED, breaks_of, leaps_of, without_impossible_hands, without_spikes
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ def clean(points: np.ndarray, fps: float) -> Cleaned:
     gaps."""
     size = size_of(points)
     breaks = breaks_of(points, size)
-    mended, swapped = mend_swaps(points, size, fps)
-    whole, filled = fill_gaps(without_impossible(mended, size), fps, breaks)
+    mended, swapped = mend_swaps(without_spikes(points, size), size, fps)
+    whole, filled = fill_gaps(without_impossible_hands(mended, size), fps, breaks)
     return Cleaned(
-        points=smooth(whole, fps, breaks),
+        points=smooth(whole, fps, breaks[:, None] | leaps_of(whole, size, fps)),
         swapped=swapped,
         filled={part: filled[:, of].any(axis=1) for part, of in part_slices().items()},
     )

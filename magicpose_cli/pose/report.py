@@ -91,18 +91,18 @@ class PoseReport:
         said += self._cut()
         if self.height < 0.25:
             said.append(
-                f"The person is small ({percent(self.height)} of the picture's shorter side): crop the video to him for "
-                "better hands and face."
+                f"The person is small ({percent(self.height)} of the picture's shorter side): crop the video to him "
+                "for better hands and face."
             )
         if min(self.share_left_hand, self.share_right_hand) < 0.5 <= self.share_wrists:
             said.append(
-                "Hands are missed often though the arms are seen: more light, a larger person or another --detector may "
-                "find them."
+                "Hands are missed often though the arms are seen: more light, a larger person or another --detector "
+                "may find them."
             )
         if self.share_face < 0.5 < self.share_body:
             said.append(
-                "The face is seen in few frames: the result's expression will be the model's guess there. Choose a part "
-                "in which the person faces the camera."
+                "The face is seen in few frames: elsewhere the model will guess one. Choose a part in "
+                "which the person faces the camera."
             )
         if count_frames(self.swapped) > 0.1 * self.frames:
             said.append("Left and right were mixed up often: look at --preview, and try another --detector.")

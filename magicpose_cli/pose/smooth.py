@@ -42,15 +42,16 @@ STRENGTHS = (
 def smooth(points: np.ndarray, fps: float, breaks: np.ndarray) -> np.ndarray:
     """(F, 130, 3) points without jitter; confidences stay, missing points stay missing.
 
-    ``breaks`` (F,) is True where a frame does not go on from the one before it; nothing is smoothed across that, nor
-    across frames in which a point is missing.
+    ``breaks`` (F, 130) is True where a point does not go on from where it was in the frame before; nothing is smoothed
+    across that, nor across frames in which a point is missing.
     """
     there, path = points[..., 2] > 0, points[..., :2].astype(np.float64)
     slow, fast = np.empty(points.shape[1]), np.empty(points.shape[1])
     for strength in STRENGTHS:
         fast[strength.part] = min(strength.fast, _FASTEST_SHARE * fps)
         slow[strength.part] = min(strength.slow, fast[strength.part][0] / 3)
-    both = low_pass(np.tile(path, (1, 2, 1)), np.tile(there, (1, 2)), breaks, np.concatenate([slow, fast]), fps)
+    twice = (np.tile(path, (1, 2, 1)), np.tile(there, (1, 2)), np.tile(breaks, (1, 2)))
+    both = low_pass(*twice, np.concatenate([slow, fast]), fps)
     lower, upper = np.split(both, 2, axis=1)
     gain = np.empty(there.shape)
     for strength in STRENGTHS:
@@ -70,7 +71,7 @@ def smooth(points: np.ndarray, fps: float, breaks: np.ndarray) -> np.ndarray:
 def low_pass(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, cutoff: np.ndarray, fps: float) -> np.ndarray:
     """(F, n, 2) paths without what is quicker than each one's ``cutoff`` (n,) in Hz, where the amplitude is halved.
 
-    A point is only tied to neighbours in time that are ``there`` (F, n), with no break between. Phases stay.
+    A point is only tied to neighbours in time that are ``there`` (F, n), with no break (F, n) between. Phases stay.
     """
     frames, count = there.shape
     if frames <= _ORDER:
@@ -79,7 +80,7 @@ def low_pass(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, cutoff: np
     for n in range(_ORDER + 1):
         whole &= there[n : frames - _ORDER + n]
     for n in range(1, _ORDER + 1):
-        whole &= ~breaks[n : frames - _ORDER + n, None]
+        whole &= ~breaks[n : frames - _ORDER + n]
     penalty = _penalty(cutoff, fps)
     bands = np.zeros((_ORDER + 1, frames, count))
     bands[0] = 1

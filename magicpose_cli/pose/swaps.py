@@ -11,22 +11,23 @@ from magicpose_cli.core import keypoints as kp
 
 TRUSTED = 0.3  # confidence of a body point that has a say
 
-_SIDES = (
-    (kp.RIGHT_SHOULDER, kp.LEFT_SHOULDER), (kp.RIGHT_ELBOW, kp.LEFT_ELBOW), (kp.RIGHT_WRIST, kp.LEFT_WRIST),
-    (kp.RIGHT_HIP, kp.LEFT_HIP), (kp.RIGHT_KNEE, kp.LEFT_KNEE), (kp.RIGHT_ANKLE, kp.LEFT_ANKLE),
-    (kp.RIGHT_EYE, kp.LEFT_EYE), (kp.RIGHT_EAR, kp.LEFT_EAR),
-)  # fmt: skip
-_GROUPS = (
-    _SIDES,  # the whole body first, then what goes wrong alone
-    ((kp.RIGHT_ELBOW, kp.LEFT_ELBOW), (kp.RIGHT_WRIST, kp.LEFT_WRIST)),
-    ((kp.RIGHT_KNEE, kp.LEFT_KNEE), (kp.RIGHT_ANKLE, kp.LEFT_ANKLE)),
-    ((kp.RIGHT_EYE, kp.LEFT_EYE), (kp.RIGHT_EAR, kp.LEFT_EAR)),
+_SHOULDERS, _ELBOWS, _WRISTS, _HIPS, _KNEES, _ANKLES, _EYES, _EARS = kp.SIDES
+# What goes wrong together, the most first; with the joints from which a limb's first joint hangs.
+_GROUPS: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, int] | None], ...] = (
+    (kp.SIDES, None),
+    ((_SHOULDERS, _ELBOWS, _WRISTS), None),
+    ((_HIPS, _KNEES, _ANKLES), None),
+    ((_ELBOWS, _WRISTS), _SHOULDERS),
+    ((_KNEES, _ANKLES), _HIPS),
+    ((_EYES, _EARS), None),
 )
 
 # Costs are distances as shares of the person's size, summed over a group's points.
 _JUMP_LIMIT = 0.25  # no point's jump costs more: it may be a wrong point, not a swap
-_AGAINST = 0.4  # a point, for a second's worth of frames read against the detector
-_CHANGE = 0.05  # a point, for each change between readings: noise alone shall make none
+_AGAINST = 0.15  # a point, for a second's worth of frames read against the detector
+_CHANGE = 0.02  # a point, for each change between readings: noise alone shall make none
+_STRETCH = 3.0  # a second, times by how much longer the limbs' first bones are that way
+_CARRIED = 0.2  # seconds for which a point that is not seen counts as staying where it was
 
 
 def mend_swaps(points: np.ndarray, size: float, fps: float) -> tuple[np.ndarray, np.ndarray]:
@@ -35,8 +36,8 @@ def mend_swaps(points: np.ndarray, size: float, fps: float) -> tuple[np.ndarray,
     ``size`` is the person's in pixels. Hands go with the wrist that they lie at.
     """
     body, swapped = points[:, : kp.BODY_COUNT].copy(), np.zeros(len(points), bool)
-    for pairs in _GROUPS:
-        against = _readings(body, pairs, size, fps)
+    for pairs, roots in _GROUPS:
+        against = _readings(body, pairs, roots, size, fps)
         for right, left in pairs:
             body[np.ix_(against, (right, left))] = body[np.ix_(against, (left, right))]
         swapped |= against
@@ -45,44 +46,47 @@ def mend_swaps(points: np.ndarray, size: float, fps: float) -> tuple[np.ndarray,
     return _hands_at_wrists(mended), swapped
 
 
-def _readings(body: np.ndarray, pairs: tuple[tuple[int, int], ...], size: float, fps: float) -> np.ndarray:
+def _readings(
+    body: np.ndarray, pairs: tuple[tuple[int, int], ...], roots: tuple[int, int] | None, size: float, fps: float
+) -> np.ndarray:
     """(F,) True where ``pairs`` are better read the other way round."""
     right, left = (list(side) for side in zip(*pairs, strict=True))
-    read = np.stack([body[:, [*right, *left]], body[:, [*left, *right]]])  # (readings, F, points, 3)
-    seen = np.flatnonzero((body[:, [*right, *left], 2] >= TRUSTED).sum(axis=1) >= 2)
-    against = np.zeros(len(body), bool)
-    if len(seen) < 2:
-        return against
-    read = read[:, seen].astype(np.float64)
-    trusted = read[..., 2] >= TRUSTED
-    # Where each point is expected: on from the two frames before, as far as they were seen.
-    count = len(right) + len(left)
-    total, ways = np.array([0.0, _AGAINST / fps * count]), np.zeros((len(seen), 2), int)
-    for n in range(1, len(seen)):
-        frames_apart = seen[n] - seen[n - 1]
-        step = np.empty((2, 2))
-        for before in range(2):
-            earlier = ways[n - 1, before] if n > 1 else before
-            last = read[before, n - 1, :, :2]
-            known = trusted[before, n - 1]
-            moved = np.zeros_like(last)
-            if n > 1:
-                two = known & trusted[earlier, n - 2]
-                gap = max(seen[n - 1] - seen[n - 2], 1)
-                moved[two] = (last - read[earlier, n - 2, :, :2])[two] / gap * min(frames_apart, 2)
-            for now in range(2):
-                both = known & trusted[now, n]
-                jump = np.linalg.norm(read[now, n, :, :2] - last - 0.5 * moved, axis=1)[both] / size
-                step[before, now] = np.minimum(jump, _JUMP_LIMIT).sum() + (before != now) * _CHANGE * count
-        sums = total[:, None] + step + np.array([0.0, _AGAINST / fps * count])
-        ways[n] = sums.argmin(axis=0)
+    points = _carried(body[:, [*right, *left]].astype(np.float64), round(_CARRIED * fps))
+    read = np.stack([points, points[:, [*range(len(right), 2 * len(right)), *range(len(right))]]])
+    place, known = read[..., :2], read[..., 2] >= TRUSTED  # (readings, F, points, …)
+    against = np.zeros((len(body), 2))
+    against[:, 1] = _AGAINST * known.shape[2]
+    if roots is not None:
+        bone = np.linalg.norm(place[:, :, [0, len(right)]] - body[None, :, list(roots), :2], axis=3).sum(axis=2) / size
+        hung = known[0][:, [0, len(right)]].all(axis=1) & (body[:, list(roots), 2] >= TRUSTED).all(axis=1)
+        against += _STRETCH * np.where(hung, bone, 0).T
+    against /= fps
+    # The change from each reading of one frame to each of the next: (before, now, F - 1).
+    both = known[:, None, :-1] & known[None, :, 1:]
+    jumps = np.linalg.norm(place[None, :, 1:] - place[:, None, :-1], axis=4) / size
+    steps = np.where(both, np.minimum(jumps, _JUMP_LIMIT), 0).sum(axis=3)
+    steps += _CHANGE * known.shape[2] * (1 - np.eye(2))[:, :, None]
+    total, came_from = against[0], np.zeros((len(body), 2), int)
+    for n in range(1, len(body)):
+        sums = total[:, None] + steps[:, :, n - 1] + against[n]
+        came_from[n] = sums.argmin(axis=0)
         total = sums.min(axis=0)
-    state = int(total.argmin())
-    for n in range(len(seen) - 1, -1, -1):
-        against[seen[n]] = bool(state)
-        state = int(ways[n, state])
-    # Frames in which nothing is known are read as the ones before them.
-    return against
+    states = [int(total.argmin())]
+    for n in range(len(body) - 1, 0, -1):
+        states.append(int(came_from[n, states[-1]]))
+    return np.array(states[::-1], bool) & known[0].any(axis=1)
+
+
+def _carried(points: np.ndarray, longest: int) -> np.ndarray:
+    """Points that are not trusted where they were trusted last, for up to ``longest`` frames."""
+    out = points.copy()
+    age = np.zeros(points.shape[1], int)
+    for n in range(1, len(points)):
+        missing = points[n, :, 2] < TRUSTED
+        age = np.where(missing, age + 1, 0)
+        carry = missing & (age <= longest)
+        out[n, carry] = out[n - 1, carry]
+    return out
 
 
 def _hands_at_wrists(points: np.ndarray) -> np.ndarray:

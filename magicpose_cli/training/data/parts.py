@@ -96,7 +96,7 @@ def make_part(
             track = follow_person(clip, found, person=request.person).track
         except NoPersonError:
             track = PoseTrack.empty(len(found), clip.width, clip.height, clip.fps)
-        for number, frame in zip(range(len(track)), clip.frames()):
+        for number, frame in zip(range(len(track)), clip.frames(), strict=False):
             look(number, frame, pose_at(track, number))
         poses = _stored_poses(track, kept.numbers, width, height)
         row = _row(source, sha256, width, height, own_fps, clip.frame_count, kept, known=True)
