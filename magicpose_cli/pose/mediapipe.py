@@ -24,7 +24,7 @@ from magicpose_cli.core.keypoints import (
 from magicpose_cli.pose.detector import PersonPose
 from magicpose_cli.pose.mediapipe_graphs import HandGraph, PeopleGraph, PersonGraph, Picture, Place, mediapipe_version
 from magicpose_cli.pose.mediapipe_layout import body_of_33, face_of_478, with_head_of_mesh
-from magicpose_cli.pose.mediapipe_search import search, search_at
+from magicpose_cli.pose.mediapipe_search import middle_of, search, search_at, search_small
 from magicpose_cli.pose.quiet import without_native_noise
 
 # The models look at crops of 192 to 256 pixels, so more than this adds nothing but cost. Measured at 1080 × 1920: half
@@ -86,9 +86,10 @@ class MediaPipeDetector:
         seen = _scaled_down(frame)
         picture = Picture(seen)
         parts = self._follow(picture)
-        for place in self._new_places(seen):
-            if len(self._followed) < MOST_PEOPLE:
-                parts += self._begin(picture, place)
+        parts += self._begin_all(picture, self._new_places(seen))
+        if not parts and self._looks_wide():
+            parts = self._begin_all(picture, [middle_of(seen)])
+            parts = parts or self._begin_all(picture, search_small(seen, self._people))
         self._index += 1
         scale = np.array([frame.shape[1] / picture.width, frame.shape[0] / picture.height, 1], np.float32)
         poses = []
@@ -100,14 +101,16 @@ class MediaPipeDetector:
 
     def reset(self) -> None:
         """Forget the people followed so far."""
-        # A graph goes on looking for face and hands where they were, so that none is used again.
-        for graph in (*self._idle, *(person.graph for person in self._followed)):
-            graph.close()
-        self._idle, self._followed, self._lost, self._index = [], [], [], 0
+        self._idle += [person.graph for person in self._followed]
+        self._followed, self._lost, self._index = [], [], 0
+        with without_native_noise():
+            for graph in self._idle:
+                graph.restart()
 
     def close(self) -> None:
         """Free the models; the detector is of no use afterwards."""
-        self.reset()
+        for graph in (*self._idle, *(person.graph for person in self._followed)):
+            graph.close()
         self._people.close()
         self._hand.close()
 
@@ -129,14 +132,19 @@ class MediaPipeDetector:
     def _new_places(self, frame: np.ndarray) -> list[Place]:
         known = [person.place for person in self._followed]
         self._lost = [(place, when) for place, when in self._lost if self._index - when < _LOOK_FOR_LOST]
-        wide = self._index in _WIDE_AT_FIRST or self._index % _WIDE_EVERY == 0
-        if wide or not known or self._index % _SEARCH_EVERY == 0:
-            return search(frame, self._people, known, wide=wide)
+        if self._looks_wide() or not known or self._index % _SEARCH_EVERY == 0:
+            return search(frame, self._people, known, wide=self._looks_wide())
         places: list[Place] = []
         for lost, when in self._lost:
             if (self._index - when) % _LOST_EVERY == 0:
                 places += search_at(frame, self._people, lost, known + places)
         return places
+
+    def _looks_wide(self) -> bool:
+        return self._index in _WIDE_AT_FIRST or self._index % _WIDE_EVERY == 0
+
+    def _begin_all(self, picture: Picture, places: list[Place]) -> list[dict[str, np.ndarray]]:
+        return [found for place in places if len(self._followed) < MOST_PEOPLE for found in self._begin(picture, place)]
 
     def _begin(self, picture: Picture, place: Place) -> list[dict[str, np.ndarray]]:
         """Follow the person in this place from now on, if the model of points sees one there who is not followed."""
@@ -148,8 +156,7 @@ class MediaPipeDetector:
         found, settled = self._look(graph, picture, place)
         if settled is not None:
             found, settled = self._look(graph, picture, settled)
-        known = [person.place for person in self._followed]
-        if settled is None or any(settled.like(other) for other in known):
+        if settled is None or any(settled.like(person.place) for person in self._followed):
             self._idle.append(graph)
             return []
         self._lost = [(lost, when) for lost, when in self._lost if not lost.like(settled)]

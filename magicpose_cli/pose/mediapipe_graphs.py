@@ -89,9 +89,11 @@ class Place:
         return Place(hips[0], hips[1], 2 * math.hypot(across, up) * _AROUND, turn)
 
     def like(self, other: "Place") -> bool:
-        """Whether both may be of one person: near each other for their size, and of about one size."""
-        near = math.hypot(self.x - other.x, self.y - other.y) < 0.2 * max(self.side, other.side)
-        return near and 0.5 < self.side / max(other.side, 1e-6) < 2
+        """Whether both may be of one person."""
+        apart = math.hypot(self.x - other.x, self.y - other.y) / max(self.side, other.side)
+        ratio = min(self.side, other.side) / max(self.side, other.side)
+        # What is small and lies within the larger one is taken for a part of that person.
+        return apart < (0.2 if ratio > 0.5 else 0.35)
 
 
 class Picture:
@@ -161,6 +163,10 @@ class PersonGraph:
         hips, top = _points(found["next_place"], picture)[:2, :2].tolist()
         return parts, Place.of(hips, top)
 
+    def restart(self) -> None:
+        """Forget the face and the hands followed so far."""
+        self._graph.restart()
+
     def close(self) -> None:
         self._graph.close()
 
@@ -193,12 +199,12 @@ class _Graph:
         for name, kind in outputs.items():
             get = getter.get_proto_list if kind == "list" else getter.get_proto
             self._graph.observe_output_stream(name, lambda key, packet, get=get: self._found.update({key: get(packet)}))
-        packets = {
+        packets: dict[str, Any] = {
             name: creator.create_bool(value) if isinstance(value, bool) else creator.create_int(value)
             for name, value in settings.items()
         }
-        self._graph.start_run(packets)
-        self._graph.wait_until_idle()  # the models load, and warn, after start_run has returned
+        self._settings = packets
+        self._start()
 
     def run(self, inputs: dict[str, Any]) -> dict[str, Any]:
         self._found.clear()
@@ -207,6 +213,16 @@ class _Graph:
             self._graph.add_packet_to_input_stream(name, packet.at(self._time))
         self._graph.wait_until_idle()
         return dict(self._found)
+
+    def restart(self) -> None:
+        """Forget all pictures; cheaper than a new graph, whose memory would come on top of this one's."""
+        self._graph.close()
+        self._time = 0
+        self._start()
+
+    def _start(self) -> None:
+        self._graph.start_run(self._settings)
+        self._graph.wait_until_idle()  # the models load, and warn, after start_run has returned
 
     def close(self) -> None:
         self._graph.close()

@@ -17,7 +17,7 @@ def search(frame: np.ndarray, graph: PeopleGraph, known: list[Place], *, wide: b
     """Places of people in an RGB uint8 frame that are like none of ``known``, the surest first.
 
     The whole frame is searched, and squares along its longer side. With ``wide`` tiles as well, of the size of the
-    largest person known or found, at about his height in the picture; where there is nobody, smaller tiles everywhere.
+    largest person known or found, at about his height in the picture.
     """
     height, width = frame.shape[:2]
     short = min(height, width)
@@ -32,11 +32,22 @@ def search(frame: np.ndarray, graph: PeopleGraph, known: list[Place], *, wide: b
             if 64 <= side < 0.85 * short:
                 band = (largest.y - _BAND * side, largest.y + _BAND * side)
                 found += _in_tiles(frame, graph, _grid(width, height, side, 1 / 3, band))
-    elif wide:
-        for share in _PYRAMID:
-            if not found:
-                found += _in_tiles(frame, graph, _grid(width, height, round(short * share), 0.5))
     return _apart(found, known)
+
+
+def search_small(frame: np.ndarray, graph: PeopleGraph) -> list[Place]:
+    """Places of people too small to be found in the whole frame, with tiles everywhere; the surest first."""
+    height, width = frame.shape[:2]
+    for share in _PYRAMID:
+        if found := _in_tiles(frame, graph, _grid(width, height, round(min(height, width) * share), 0.5)):
+            return _apart(found, [])
+    return []
+
+
+def middle_of(frame: np.ndarray) -> Place:
+    """A guess where nobody is found: somebody in the middle, as high as the picture."""
+    height, width = frame.shape[:2]
+    return Place(width / 2, 0.55 * height, 1.1 * height)
 
 
 def search_at(frame: np.ndarray, graph: PeopleGraph, lost: Place, known: list[Place]) -> list[Place]:

@@ -26,6 +26,7 @@ _GROUPS: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, int] | None], ...] 
 _JUMP_LIMIT = 0.25  # no point's jump costs more: it may be a wrong point, not a swap
 _AGAINST = 0.15  # a point, for a second's worth of frames read against the detector
 _CHANGE = 0.02  # a point, for each change between readings: noise alone shall make none
+_APPEARS = 0.1  # a point that is not there in one of two frames: where one side is hidden, sides are not free to change
 _STRETCH = 3.0  # a second, times by how much longer the limbs' first bones are that way
 _CARRIED = 0.2  # seconds for which a point that is not seen counts as staying where it was
 
@@ -62,9 +63,9 @@ def _readings(
         against += _STRETCH * np.where(hung, bone, 0).T
     against /= fps
     # The change from each reading of one frame to each of the next: (before, now, F - 1).
-    both = known[:, None, :-1] & known[None, :, 1:]
-    jumps = np.linalg.norm(place[None, :, 1:] - place[:, None, :-1], axis=4) / size
-    steps = np.where(both, np.minimum(jumps, _JUMP_LIMIT), 0).sum(axis=3)
+    before, now = known[:, None, :-1], known[None, :, 1:]
+    jumps = np.minimum(np.linalg.norm(place[None, :, 1:] - place[:, None, :-1], axis=4) / size, _JUMP_LIMIT)
+    steps = np.where(before & now, jumps, np.where(before != now, _APPEARS, 0)).sum(axis=3)
     steps += _CHANGE * known.shape[2] * (1 - np.eye(2))[:, :, None]
     total, came_from = against[0], np.zeros((len(body), 2), int)
     for n in range(1, len(body)):

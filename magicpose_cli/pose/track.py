@@ -140,22 +140,9 @@ def check_person(person: str, detector: PoseDetector) -> None:
         )
 
 
-def choose_person(people: list[PersonPose], person: str) -> PersonPose | None:
-    """The one of ``people`` that ``person`` names (see ``extract_track``); None where that one is not there."""
-    found = [pose for pose in people if pose.box is not None]
-    if not found:
-        return None
-    if person == "largest":
-        return max(found, key=lambda pose: pose.area)
-    in_order = sorted(found, key=_middle)
-    number = {"left": 0, "right": len(in_order) - 1}.get(person)
-    number = int(person) if number is None else number
-    return in_order[number] if number < len(in_order) else None
-
-
-def _middle(pose: PersonPose) -> float:
-    left, _, right, _ = pose.box or (0.0, 0.0, 0.0, 0.0)
-    return (left + right) / 2
+def choose_largest(people: list[PersonPose]) -> PersonPose | None:
+    """The one of a picture's ``people`` whose box is largest; None where nobody is."""
+    return max((pose for pose in people if pose.box is not None), key=lambda pose: pose.area, default=None)
 
 
 def decoded_ahead(frames: Callable[[], Iterator[np.ndarray]], ahead: int = _AHEAD) -> Iterator[np.ndarray]:
