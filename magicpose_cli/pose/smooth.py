@@ -6,6 +6,7 @@ band, where people hardly move. So a still hand comes to rest, and a wave keeps 
 Sources: Eilers, "A perfect smoother" (2003), with third differences; Wiener's gain for the middle band.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,21 +22,24 @@ _DOUBT = 3.0  # times the noise that the middle band must have before it is beli
 
 @dataclass(frozen=True)
 class Strength:
-    """Cut-offs in Hz (half amplitude): below ``slow`` all is kept, above ``fast`` nothing. ``together``: one gain for
-    all points of the part, which move together."""
+    """Cut-offs in Hz (half amplitude): below ``slow`` all is kept, above ``fast`` nothing.
+
+    ``carried``: the part's points ride on their common middle, and the two are smoothed each for itself, so that the
+    fingers of a hand that waves are still calmed.
+    """
 
     part: slice
     slow: float
     fast: float
-    together: bool = False
+    carried: bool = False
 
 
 _HANDS, _FACE = BODY_COUNT + HAND_COUNT, BODY_COUNT + 2 * HAND_COUNT
 STRENGTHS = (
     Strength(slice(0, BODY_COUNT), slow=1.2, fast=8.0),
-    Strength(slice(BODY_COUNT, _HANDS), slow=1.5, fast=8.0, together=True),
-    Strength(slice(_HANDS, _FACE), slow=1.5, fast=8.0, together=True),
-    Strength(slice(_FACE, _FACE + FACE_COUNT), slow=2.0, fast=9.0),
+    Strength(slice(BODY_COUNT, _HANDS), slow=1.5, fast=8.0, carried=True),
+    Strength(slice(_HANDS, _FACE), slow=1.5, fast=8.0, carried=True),
+    Strength(slice(_FACE, _FACE + FACE_COUNT), slow=2.0, fast=9.0, carried=True),
 )
 
 
@@ -50,22 +54,37 @@ def smooth(points: np.ndarray, fps: float, breaks: np.ndarray) -> np.ndarray:
     for strength in STRENGTHS:
         fast[strength.part] = min(strength.fast, _FASTEST_SHARE * fps)
         slow[strength.part] = min(strength.slow, fast[strength.part][0] / 3)
-    twice = (np.tile(path, (1, 2, 1)), np.tile(there, (1, 2)), np.tile(breaks, (1, 2)))
-    both = low_pass(*twice, np.concatenate([slow, fast]), fps)
-    lower, upper = np.split(both, 2, axis=1)
-    gain = np.empty(there.shape)
-    for strength in STRENGTHS:
-        part = strength.part
-        noise = _noise((path - upper)[:, part], there[:, part], strength.together)
-        middle_share, rest_share = _noise_shares(slow[part][0], fast[part][0], fps)
-        power = ((upper - lower)[:, part] ** 2).mean(axis=2)
-        if strength.together:
-            power = (power * there[:, part]).sum(axis=1, keepdims=True) / np.maximum(there[:, part].sum(1), 1)[:, None]
-        power = _mean_around(power, round(_WINDOW * fps))
-        gain[:, part] = np.clip(1 - _DOUBT * noise * middle_share / rest_share / np.maximum(power, 1e-12), 0, 1)
+    carried = [strength.part for strength in STRENGTHS if strength.carried]
+    for part in carried:  # each part's middle becomes a point of its own, at the end
+        known = there[:, part]
+        middle = (path[:, part] * known[..., None]).sum(axis=1) / np.maximum(known.sum(axis=1), 1)[:, None]
+        path[:, part] -= middle[:, None]
+        path = np.append(path, middle[:, None], axis=1)
+        there = np.append(there, known.any(axis=1)[:, None], axis=1)
+        breaks = np.append(breaks, breaks[:, part].any(axis=1)[:, None], axis=1)
+        slow, fast = np.append(slow, slow[part][0]), np.append(fast, fast[part][0])
+    calm = _calmed(path, there, breaks, slow, fast, fps)
     out = points.copy()
-    out[..., :2] = np.where(there[..., None], lower + gain[..., None] * (upper - lower), 0)
+    for part, middle in zip(carried, range(points.shape[1], calm.shape[1]), strict=True):
+        calm[:, part] += calm[:, middle : middle + 1]
+    out[..., :2] = np.where(points[..., 2:] > 0, calm[:, : points.shape[1]], 0)
     return out
+
+
+def _calmed(
+    path: np.ndarray, there: np.ndarray, breaks: np.ndarray, slow: np.ndarray, fast: np.ndarray, fps: float
+) -> np.ndarray:
+    """(F, n, 2) paths by the three bands, each path with cut-offs of its own."""
+    twice = (np.tile(path, (1, 2, 1)), np.tile(there, (1, 2)), np.tile(breaks, (1, 2)))
+    lower, upper = np.split(low_pass(*twice, np.concatenate([slow, fast]), fps), 2, axis=1)
+    rest = path - upper
+    # The median, for quick motions are rare; that of a squared normal number is 0.455 times its mean.
+    noise = np.array([np.median(rest[there[:, n], n] ** 2) if there[:, n].any() else 0 for n in range(path.shape[1])])
+    shares = np.array([_noise_shares(*pair, fps) for pair in zip(slow, fast, strict=True)])
+    expected = noise / 0.455 * shares[:, 0] / shares[:, 1]
+    power = _mean_around(((upper - lower) ** 2).mean(axis=2), round(_WINDOW * fps))
+    gain = np.clip(1 - _DOUBT * expected / np.maximum(power, 1e-12), 0, 1)
+    return lower + gain[..., None] * (upper - lower)
 
 
 def low_pass(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, cutoff: np.ndarray, fps: float) -> np.ndarray:
@@ -90,19 +109,11 @@ def low_pass(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, cutoff: np
     return _solve(bands, path)
 
 
-def _noise(rest: np.ndarray, there: np.ndarray, together: bool) -> np.ndarray:
-    """The power of the fast band of each point, or of all together: (n,) or (1,).
-
-    From the median, for quick motions are rare: that of a squared normal number is 0.455 times its mean.
-    """
-    columns = [rest[there]] if together else [rest[there[:, n], n] for n in range(there.shape[1])]
-    return np.array([np.median(values**2) / 0.455 if len(values) else 0.0 for values in columns])
-
-
 def _penalty(cutoff: np.ndarray, fps: float) -> np.ndarray:
     return (2 * np.sin(np.pi * cutoff / fps)) ** (-2 * _ORDER)
 
 
+@functools.cache
 def _noise_shares(slow: float, fast: float, fps: float) -> tuple[float, float]:
     """Which shares of the power of white noise fall into the middle band, and above it."""
     ripple = (2 * np.sin(np.pi * np.linspace(0, 0.5, 513))) ** (2 * _ORDER)

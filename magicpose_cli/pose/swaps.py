@@ -12,11 +12,13 @@ from magicpose_cli.core import keypoints as kp
 TRUSTED = 0.3  # confidence of a body point that has a say
 
 _SHOULDERS, _ELBOWS, _WRISTS, _HIPS, _KNEES, _ANKLES, _EYES, _EARS = kp.SIDES
-# What goes wrong together, the most first; with the joints from which a limb's first joint hangs.
+# What goes wrong together, the most first; with the joints to which a bone leads from the first of them.
 _GROUPS: tuple[tuple[tuple[tuple[int, int], ...], tuple[int, int] | None], ...] = (
     (kp.SIDES, None),
     ((_SHOULDERS, _ELBOWS, _WRISTS), None),
     ((_HIPS, _KNEES, _ANKLES), None),
+    ((_SHOULDERS,), _ELBOWS),
+    ((_HIPS,), _KNEES),
     ((_ELBOWS, _WRISTS), _SHOULDERS),
     ((_KNEES, _ANKLES), _HIPS),
     ((_EYES, _EARS), None),
@@ -27,7 +29,7 @@ _JUMP_LIMIT = 0.25  # no point's jump costs more: it may be a wrong point, not a
 _AGAINST = 0.15  # a point, for a second's worth of frames read against the detector
 _CHANGE = 0.02  # a point, for each change between readings: noise alone shall make none
 _APPEARS = 0.1  # a point that is not there in one of two frames: where one side is hidden, sides are not free to change
-_STRETCH = 3.0  # a second, times by how much longer the limbs' first bones are that way
+_STRETCH = 3.0  # a second, times by how much longer the bones at the group's first joints are that way
 _CARRIED = 0.2  # seconds for which a point that is not seen counts as staying where it was
 
 
@@ -36,15 +38,14 @@ def mend_swaps(points: np.ndarray, size: float, fps: float) -> tuple[np.ndarray,
 
     ``size`` is the person's in pixels. Hands go with the wrist that they lie at.
     """
-    body, swapped = points[:, : kp.BODY_COUNT].copy(), np.zeros(len(points), bool)
+    body = points[:, : kp.BODY_COUNT].copy()
     for pairs, roots in _GROUPS:
         against = _readings(body, pairs, roots, size, fps)
         for right, left in pairs:
             body[np.ix_(against, (right, left))] = body[np.ix_(against, (left, right))]
-        swapped |= against
     mended = points.copy()
     mended[:, : kp.BODY_COUNT] = body
-    return _hands_at_wrists(mended), swapped
+    return _hands_at_wrists(mended), (body != points[:, : kp.BODY_COUNT]).any(axis=(1, 2))
 
 
 def _readings(

@@ -28,7 +28,7 @@ def breaks_of(points: np.ndarray, size: float) -> np.ndarray:
         both = (body[before, :, 2] > 0) & (body[after, :, 2] > 0)
         if both.any():
             step = np.median(np.linalg.norm(body[after, both, :2] - body[before, both, :2], axis=1))
-            broken[after] = step > _BREAK * size * (after - before)
+            broken[after] = step > _BREAK * size * min(after - before, 2)
     return broken
 
 
