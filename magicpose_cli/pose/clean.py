@@ -27,7 +27,7 @@ def clean(points: np.ndarray, fps: float) -> Cleaned:
     gaps."""
     size = size_of(points)
     breaks = breaks_of(points, size)
-    mended, swapped = mend_swaps(without_spikes(points, size), size, fps)
+    mended, swapped = mend_swaps(without_spikes(points, size, fps), size, fps)
     whole, filled = fill_gaps(without_impossible_hands(mended, size), fps, breaks)
     return Cleaned(
         points=smooth(whole, fps, breaks[:, None] | leaps_of(whole, size, fps)),

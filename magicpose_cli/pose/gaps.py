@@ -1,7 +1,7 @@
 """Short gaps in a person's points, filled from both sides.
 
 Body points are taken along the straight way from where they were to where they are again. A hand and a face keep their
-own shape, changing evenly, and ride on the wrist or the nose where that was seen all the while.
+own shape, changing evenly, and ride on the wrist or the nose; where that was not known all the while, they stay missing.
 """
 
 import numpy as np
@@ -38,9 +38,10 @@ def fill_gaps(points: np.ndarray, fps: float, breaks: np.ndarray) -> tuple[np.nd
     for part, carrier in _RIDERS:
         seen = (points[:, part, 2] > 0).any(axis=1)
         for before, after in _gaps(seen, longest, breaks):
-            ride = np.zeros((after - before + 1, 3), np.float32)
-            if (out[before : after + 1, carrier, 2] >= TRUSTED).all():
-                ride[:, :2] = out[before : after + 1, carrier, :2]
+            ride = out[before : after + 1, carrier].copy()
+            if (ride[:, 2] < TRUSTED).any():
+                continue  # out of the picture or hidden: it may be anywhere
+            ride[:, 2] = 0
             first, last = points[before, part] - ride[0], points[after, part] - ride[-1]
             missing = (points[before, part, 2] == 0) | (points[after, part, 2] == 0)
             inside = np.stack(list(_between(first, last, after - before))) + ride[1:-1, None]

@@ -1,9 +1,9 @@
 """Jitter taken out of a person's points without lag, and without taking quick motions with it.
 
-Two low-pass filters of zero phase part each point's path in three bands. The slow one is kept, the fast one is noise,
-and of the one between as much is kept as stands out from the noise, moment by moment: the noise is known from the fast
-band, where people hardly move. So a still hand comes to rest, and a wave keeps its height.
-Sources: Eilers, "A perfect smoother" (2003), with third differences; Wiener's gain for the middle band.
+Two low-pass filters of zero phase part each point's path in three bands. The slow one is kept; of the others as much as
+stands out from the noise, moment by moment. The noise is known from the fast band, where people move only now and then.
+So a still hand comes to rest, and a wave keeps its height.
+Sources: Eilers, "A perfect smoother" (2003), with third differences; Wiener's gain for the bands above.
 """
 
 import functools
@@ -15,14 +15,16 @@ from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
 
 _ORDER = 3
 _DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
+_LOWEST_RATE = 9.0  # frames a second; below, motions fill every band and nothing tells them from noise
 _FASTEST_SHARE = 0.35  # of the frame rate: a cut-off above that would leave no band to know the noise from
 _WINDOW = 0.15  # seconds to each side over which the middle band's power is looked at
-_DOUBT = 3.0  # times the noise that the middle band must have before it is believed: a detector's noise is not white
+# Times the noise that a band must have before it is believed: a detector's noise is not white.
+_DOUBT, _DOUBT_FAST = 3.0, 8.0
 
 
 @dataclass(frozen=True)
 class Strength:
-    """Cut-offs in Hz (half amplitude): below ``slow`` all is kept, above ``fast`` nothing.
+    """Cut-offs in Hz (half amplitude): below ``slow`` all is kept, above ``fast`` what stands out widely.
 
     ``carried``: the part's points ride on their common middle, and the two are smoothed each for itself, so that the
     fingers of a hand that waves are still calmed.
@@ -47,8 +49,10 @@ def smooth(points: np.ndarray, fps: float, breaks: np.ndarray) -> np.ndarray:
     """(F, 130, 3) points without jitter; confidences stay, missing points stay missing.
 
     ``breaks`` (F, 130) is True where a point does not go on from where it was in the frame before; nothing is smoothed
-    across that, nor across frames in which a point is missing.
+    across that, nor across frames in which a point is missing; nothing at all below ``_LOWEST_RATE``.
     """
+    if fps < _LOWEST_RATE:
+        return points
     there, path = points[..., 2] > 0, points[..., :2].astype(np.float64)
     slow, fast = np.empty(points.shape[1]), np.empty(points.shape[1])
     for strength in STRENGTHS:
@@ -79,12 +83,16 @@ def _calmed(
     lower, upper = np.split(low_pass(*twice, np.concatenate([slow, fast]), fps), 2, axis=1)
     rest = path - upper
     # The median, for quick motions are rare; that of a squared normal number is 0.455 times its mean.
-    noise = np.array([np.median(rest[there[:, n], n] ** 2) if there[:, n].any() else 0 for n in range(path.shape[1])])
+    noise = np.array([np.median(rest[there[:, n], n] ** 2) if there[:, n].any() else 0.0 for n in range(path.shape[1])])
+    noise /= 0.455
     shares = np.array([_noise_shares(*pair, fps) for pair in zip(slow, fast, strict=True)])
-    expected = noise / 0.455 * shares[:, 0] / shares[:, 1]
-    power = _mean_around(((upper - lower) ** 2).mean(axis=2), round(_WINDOW * fps))
-    gain = np.clip(1 - _DOUBT * expected / np.maximum(power, 1e-12), 0, 1)
-    return lower + gain[..., None] * (upper - lower)
+
+    def believed(band: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        power = _mean_around((band**2).mean(axis=2), round(_WINDOW * fps))
+        return band * np.clip(1 - expected / np.maximum(power, 1e-12), 0, 1)[..., None]
+
+    middle = believed(upper - lower, _DOUBT * noise * shares[:, 0] / shares[:, 1])
+    return lower + middle + believed(rest, _DOUBT_FAST * noise)
 
 
 def low_pass(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, cutoff: np.ndarray, fps: float) -> np.ndarray:

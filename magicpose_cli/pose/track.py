@@ -88,7 +88,9 @@ def follow_person(
     else:
         cleaned = clean(points, fps)
     before, after = jitter(points), jitter(cleaned.points)
-    parts = {part: cleaned.points[:, of] for part, of in part_slices().items()}
+    inside = ((cleaned.points[..., :2] >= 0) & (cleaned.points[..., :2] <= (clip.width, clip.height))).all(axis=-1)
+    shown = np.where(inside[..., None], cleaned.points, np.float32(0))
+    parts = {part: shown[:, of] for part, of in part_slices().items()}
     return FollowedClip(
         track=PoseTrack(**parts, width=clip.width, height=clip.height, fps=clip.fps),
         people=tuple(people),

@@ -9,7 +9,9 @@ from magicpose_cli.core.keypoints import BODY_COUNT, HAND_COUNT, LEFT_WRIST, NEC
 TRUSTED = 0.3  # confidence of a body point that is drawn
 
 _LEFT, _RIGHT = slice(BODY_COUNT, BODY_COUNT + HAND_COUNT), slice(BODY_COUNT + HAND_COUNT, BODY_COUNT + 2 * HAND_COUNT)
-_SPIKE = 0.06  # of the person's size: by how much a point leaps off and back again within ``_SPIKE_FRAMES``
+# By how much a point leaps off and back again within ``_SPIKE_FRAMES``: of the person's size, or of it a second where
+# that is more.
+_SPIKE, _SPIKE_SPEED = 0.06, 2.5
 _SPIKE_FRAMES = 2
 _FROM_WRIST = 0.15  # of the person's size: farther off its wrist a hand is another's
 _LEAP, _LEAP_SPEED = (
@@ -41,14 +43,14 @@ def leaps_of(points: np.ndarray, size: float, fps: float) -> np.ndarray:
     return leaps
 
 
-def without_spikes(points: np.ndarray, size: float) -> np.ndarray:
+def without_spikes(points: np.ndarray, size: float, fps: float) -> np.ndarray:
     """(F, 130, 3) points without body points that leap off for a frame or two and come back.
 
     A pair of joints counts as it lies, whichever is called left. ``size``: the person's, in pixels.
     """
     out = points.copy()
     for joints in ((NOSE,), (NECK,), *SIDES):
-        spikes = _spikes(points[:, joints], size)
+        spikes = _spikes(points[:, joints], max(_SPIKE, _SPIKE_SPEED / fps) * size)
         out[np.ix_(spikes, joints)] = 0
         if LEFT_WRIST in joints:
             out[spikes, _LEFT.start : _RIGHT.stop] = 0  # hands are looked for at the wrists
@@ -75,7 +77,7 @@ def _apart(points: np.ndarray, hand: int, wrist: int) -> np.ndarray:
     return np.where(known, np.linalg.norm(points[:, hand, :2] - points[:, wrist, :2], axis=1), np.nan)
 
 
-def _spikes(joints: np.ndarray, size: float) -> np.ndarray:
+def _spikes(joints: np.ndarray, least_leap: float) -> np.ndarray:
     """(F,) True where joints (F, 1 or 2, 3) are far both from where they were just before and just after.
 
     Before and after must agree with each other: a quick motion goes on, a wrong point comes back.
@@ -88,7 +90,7 @@ def _spikes(joints: np.ndarray, size: float) -> np.ndarray:
                 continue
             there, home = _moved(joints, start)[: len(back)], _moved(joints, length + 1 - start)[start:]
             least = np.minimum(there, home)  # NaN, and so never more, where one of the three is not trusted
-            out[start : start + len(back)] |= (least > _SPIKE * size) & (least > 3 * back)
+            out[start : start + len(back)] |= (least > least_leap) & (least > 3 * back)
     return out
 
 

@@ -71,6 +71,11 @@ def test_swaps_of_the_body_an_arm_and_the_legs_are_mended(dance):
     assert error(cleaned.points, truth, PARTS["body"]) < 3
 
 
+def test_too_few_frames_a_second_are_not_smoothed(dance):
+    truth = dance(40, fps=6)
+    np.testing.assert_array_equal(clean(truth, 6.0).points, truth)
+
+
 def test_somebody_who_turns_round_is_not_mirrored(dance):
     truth = dance(100)
     middle = truth[:, 1:2, 0]
