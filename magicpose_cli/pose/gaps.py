@@ -1,7 +1,7 @@
 """Short gaps in a person's points, filled from both sides.
 
 Body points are taken along the straight way from where they were to where they are again. A hand and a face keep their
-own shape, changing evenly, and ride on the wrist or the nose; where that was not known all the while, they stay missing.
+own shape, changing evenly, and ride on the wrist or the nose; where that was not known throughout, they stay missing.
 """
 
 import numpy as np

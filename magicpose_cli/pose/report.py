@@ -24,7 +24,7 @@ class PoseReport:
     """Which frames lack the person, in what share of all frames each part has a point, and what was done about it.
 
     Ranges hold (first, last) frame numbers from 0, both inclusive. ``people`` is how many were found, ``person`` the
-    number of the one followed, ``runner_up`` the number of another one about as large, if any. ``doubtful``: frames in
+    number of the one followed, ``runner_up`` the number of another one about as large, where the largest was asked for. ``doubtful``: frames in
     which the person may have been taken for another. ``swapped``: left and right were changed. ``filled``: points of
     that part were filled in. ``jitter``: before and after, in thousandths of the person's size (``pose.clean.jitter``).
     ``height``: the person's size as a share of the picture's shorter side.
@@ -161,7 +161,7 @@ def report(track: PoseTrack, followed: FollowedClip | None = None) -> PoseReport
         more = {
             "people": len(followed.people),
             "person": followed.chosen,
-            "runner_up": _runner_up([p.area for p in followed.people], followed.chosen),
+            "runner_up": _runner_up([p.area for p in followed.people]) if followed.asked == "largest" else None,
             "doubtful": ranges_of(np.array(chosen.doubtful)),
             "swapped": ranges_of(np.flatnonzero(followed.swapped)),
             "filled": {part: ranges_of(np.flatnonzero(frames)) for part, frames in followed.filled.items()},
@@ -178,11 +178,10 @@ def report(track: PoseTrack, followed: FollowedClip | None = None) -> PoseReport
     )
 
 
-def _runner_up(areas: list[float], chosen: int) -> int | None:
-    """The largest of the others, where it is about as large as the chosen one, or larger."""
-    others = [number for number in range(len(areas)) if number != chosen]
-    largest = max(others, key=lambda number: areas[number], default=None)
-    return largest if largest is not None and areas[largest] >= _CLOSE_CALL * areas[chosen] else None
+def _runner_up(areas: list[float]) -> int | None:
+    """The number of the second largest person, where he is about as large as the largest."""
+    order = sorted(range(len(areas)), key=lambda number: -areas[number])
+    return order[1] if len(order) > 1 and areas[order[1]] >= _CLOSE_CALL * areas[order[0]] else None
 
 
 def _lists(ranges: Ranges) -> list[list[int]]:

@@ -24,13 +24,14 @@ class FollowedClip:
     """One person's track, and what is to be known about it.
 
     ``people`` are all the people of the clip by their numbers, as the detector saw them, ``chosen`` is the number of
-    the one in ``track``. ``swapped`` (F,) and ``filled`` (F,) for each part say in which frames left and right were
+    the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,) and ``filled`` (F,) for each part say in which frames left and right were
     changed and points filled in; ``jitter`` holds each part's before and after (``pose.clean.jitter``).
     """
 
     track: PoseTrack
     people: tuple[Person, ...]
     chosen: int
+    asked: str
     swapped: np.ndarray
     filled: dict[str, np.ndarray]
     jitter: dict[str, tuple[float | None, float | None]]
@@ -95,6 +96,7 @@ def follow_person(
         track=PoseTrack(**parts, width=clip.width, height=clip.height, fps=clip.fps),
         people=tuple(people),
         chosen=chosen,
+        asked=person,
         swapped=cleaned.swapped,
         filled=cleaned.filled,
         jitter={part: (before[part], after[part]) for part in PARTS},
