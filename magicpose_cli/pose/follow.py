@@ -26,7 +26,9 @@ AT_ONCE = 1.0  # after the first person: who is seen in this time is there from 
 _FARTHEST = 0.5  # cost up to which a pose may be the person of the frame before, in sizes
 _WANDER = 0.6  # by which that grows in a second of absence
 _DOUBT = 0.12  # two readings whose costs differ by less are doubtful
-_MOST_UNREST = 0.04  # of a person's size in each frame; real people at 4 to 60 frames a second show up to 0.015
+# Of a person's size, by which a false detection quivers in each frame; more, the longer a frame lasts. Measured: people
+# 0.002 to 0.009 at 24 to 60 frames a second, up to 0.014 at 4 to 10; what is no person 0.023 to 0.14.
+_MOST_UNREST, _MOST_UNREST_SECONDS = 0.015, 0.15
 _STEADY = 0.7  # share of the old velocity that is kept when a new one is seen
 _COAST = 0.3  # seconds for which an unseen person is taken to go on as before
 
@@ -192,7 +194,8 @@ def _joined(first: Person, then: Person) -> Person:
 
 def _lasting(people: list[Person], fps: float, frames: int) -> list[Person]:
     """Those who are seen for long enough, and do not quiver as no living being does."""
-    return [p for p in people if len(p.frames) >= _shortest(fps, frames) and _unrest(p) < _MOST_UNREST]
+    most = _MOST_UNREST + _MOST_UNREST_SECONDS / fps
+    return [p for p in people if len(p.frames) >= _shortest(fps, frames) and _unrest(p) < most]
 
 
 def _unrest(person: Person) -> float:

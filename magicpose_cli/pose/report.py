@@ -24,10 +24,10 @@ class PoseReport:
     """Which frames lack the person, in what share of all frames each part has a point, and what was done about it.
 
     Ranges hold (first, last) frame numbers from 0, both inclusive. ``people`` is how many were found, ``person`` the
-    number of the one followed, ``runner_up`` the number of another one about as large, where the largest was asked for. ``doubtful``: frames in
-    which the person may have been taken for another. ``swapped``: left and right were changed. ``filled``: points of
-    that part were filled in. ``jitter``: before and after, in thousandths of the person's size (``pose.clean.jitter``).
-    ``height``: the person's size as a share of the picture's shorter side.
+    number of the one followed, ``runner_up`` that of another one about as large, where the largest was asked for.
+    ``doubtful``: frames in which the person may have been taken for another. ``swapped``: left and right were changed.
+    ``filled``: points of that part were filled in. ``jitter``: before and after, in thousandths of the person's size
+    (``pose.clean.jitter``). ``height``: the person's size as a share of the picture's shorter side.
     """
 
     frames: int

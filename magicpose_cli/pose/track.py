@@ -24,8 +24,9 @@ class FollowedClip:
     """One person's track, and what is to be known about it.
 
     ``people`` are all the people of the clip by their numbers, as the detector saw them, ``chosen`` is the number of
-    the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,) and ``filled`` (F,) for each part say in which frames left and right were
-    changed and points filled in; ``jitter`` holds each part's before and after (``pose.clean.jitter``).
+    the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,) and ``filled`` (F,) for each part say in
+    which frames left and right were changed and points filled in; ``jitter`` holds each part's before and after
+    (``pose.clean.jitter``).
     """
 
     track: PoseTrack
