@@ -121,7 +121,9 @@ class PeopleGraph:
                 (point.x * picture.width, point.y * picture.height)
                 for point in detection.location_data.relative_keypoints[:2]
             )
-            found.append((Place.of(hips, top), float(detection.score[0])))
+            place = Place.of(hips, top)
+            if place.side >= 1:
+                found.append((place, float(detection.score[0])))
         return sorted(found, key=lambda pair: -pair[1])
 
     def close(self) -> None:

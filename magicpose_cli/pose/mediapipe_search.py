@@ -7,6 +7,7 @@ import numpy as np
 
 from magicpose_cli.pose.mediapipe_graphs import PeopleGraph, Picture, Place
 
+_SMALLEST = 64  # pixels of a tile's side; in less nobody can be told
 _TILE = 1.15  # a tile's side for a person's place: the model finds people who fill two thirds of a square best
 _SCALES = (1.0, 0.7)  # of the largest person's tile: the others may stand farther off
 _BAND = 0.5  # of a tile's side: how far from the largest person's height in the picture the others are looked for
@@ -29,7 +30,7 @@ def search(frame: np.ndarray, graph: PeopleGraph, known: list[Place], *, wide: b
         largest = max(everyone, key=lambda place: place.side)
         for scale in _SCALES:
             side = round(largest.side * _TILE * scale)
-            if 64 <= side < 0.85 * short:
+            if side < 0.85 * short:
                 band = (largest.y - _BAND * side, largest.y + _BAND * side)
                 found += _in_tiles(frame, graph, _grid(width, height, side, 1 / 3, band))
     return _apart(found, known)
@@ -69,7 +70,7 @@ def _grid(
         steps = math.ceil((length - side) / (side * step))
         return [round(n * (length - side) / max(steps, 1)) for n in range(steps + 1)]
 
-    for top in starts(height):
+    for top in starts(height) if side >= _SMALLEST else ():
         if band is None or band[0] - side / 6 <= top + side / 2 <= band[1] + side / 6:
             yield from ((left, top, side) for left in starts(width))
 
