@@ -104,7 +104,7 @@ def test_the_architecture_page_names_files_that_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     named = re.findall(r"`([\w/]+\.py|[\w/]+/)`", text)
     assert len(named) > 30
-    folders = [PACKAGE, PACKAGE / "diffusion", PACKAGE / "training", PACKAGE / "weights", ROOT]
+    folders = [PACKAGE, *(PACKAGE / room for room in ("pose", "diffusion", "training", "weights")), ROOT]
     assert not [name for name in named if not any((folder / name).exists() for folder in folders)]
     rooms = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
     assert not [room for room in rooms if f"`{room}/`" not in text]

@@ -4,7 +4,9 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -14,18 +16,19 @@ from magicpose_cli.animation.request import ExtractionRequest, check_extraction,
 from magicpose_cli.animation.run_folder import sha256_of
 from magicpose_cli.animation.versions import package_version
 from magicpose_cli.conditions.draw import draw_track
-from magicpose_cli.conditions.overlay import draw_overlay
+from magicpose_cli.conditions.overlay import draw_overlay, draw_people
 from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.errors import OutputError
 from magicpose_cli.core.paths import poses_root
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.whole_folder import whole_folder
+from magicpose_cli.pose.clean import part_slices
 from magicpose_cli.pose.clip_info import CLIP_FILE
-from magicpose_cli.pose.detector import DEFAULT, PARTS, PersonPose, make_detector
+from magicpose_cli.pose.detector import DEFAULT, PersonPose, make_detector
 from magicpose_cli.pose.openpose_json import POSE_FOLDER_FILES, ClipInfo, check_poses_output, write_poses
 from magicpose_cli.pose.report import report
-from magicpose_cli.pose.track import check_person, extract_track
+from magicpose_cli.pose.track import FollowedClip, check_person, extract_track, pose_at
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.source import check_file
@@ -33,6 +36,7 @@ from magicpose_cli.video.write import write_video
 
 MAPS_FOLDER = "maps"
 PREVIEW_FILE = "preview.mp4"
+PEOPLE_FILE = "people.png"
 MAPS_SIZE = 512  # pixels on the shorter side
 PREVIEW_SIZE = 540
 _CHUNK = 16  # pose maps drawn at a time
@@ -75,10 +79,11 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
     detector = make_detector(request.detector)
     try:
         check_person(request.person, detector)
-        track = extract_track(clip, detector, person=request.person, progress=progress)
+        followed = extract_track(clip, detector, person=request.person, raw=request.raw, progress=progress)
     finally:
         detector.close()
-    quality = report(track)
+    track = followed.track
+    quality = report(track, followed)
     info = ClipInfo(
         fps=clip.fps,
         width=clip.width,
@@ -90,11 +95,15 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
         detector_version=detector.version,
         sound=clip.sound,
         source_path=request.driving.absolute(),
+        filled=quality.filled,
+        swapped=quality.swapped,
     )
     with whole_folder(request.output, ours=POSE_FOLDER_FILES, overwrite=overwrite) as folder:
         write_poses(folder, track, info, overwrite=True)
         if request.maps:
             _write_maps(folder / MAPS_FOLDER, track, info, progress)
+        if len(followed.people) > 1:
+            write_image(folder / PEOPLE_FILE, people_picture(clip, followed))
         if request.preview:
             _write_preview(folder / PREVIEW_FILE, clip, track, progress)
     return ExtractionResult(
@@ -134,7 +143,7 @@ def cache_folder(request: ExtractionRequest) -> Path:
     """Where under ``core.paths.poses_root()`` the poses of this driving video lie: named by its sha256 and the way."""
     check_file(request.driving, folder_allowed=True)
     name = DEFAULT if request.detector == "auto" else request.detector
-    way = (name, package_version(name), request.person, request.fps, request.start, request.end)
+    way = (name, package_version(name), request.person, request.raw, request.fps, request.start, request.end)
     key = hashlib.sha256(repr(way).encode()).hexdigest()[:8]
     return poses_root() / f"{sha256_of(request.driving)[:32]}-{key}"
 
@@ -152,8 +161,23 @@ def drawn(track: PoseTrack) -> Iterator[np.ndarray]:
 def overlaid(frames: Iterable[np.ndarray], track: PoseTrack) -> Iterator[np.ndarray]:
     """Each frame, scaled to the track's size, with the skeleton on top: RGB uint8."""
     for index, frame in enumerate(frames):
-        person = PersonPose(*(getattr(track, part)[index] for part in PARTS))
-        yield draw_overlay(cv2.resize(frame, (track.width, track.height), interpolation=cv2.INTER_AREA), person)
+        small = cv2.resize(frame, (track.width, track.height), interpolation=cv2.INTER_AREA)
+        yield draw_overlay(small, pose_at(track, index))
+
+
+def people_picture(clip: Clip, followed: FollowedClip) -> np.ndarray:
+    """The first frame that shows the most of the people, with their skeletons and numbers: RGB uint8."""
+    counts = np.zeros(len(followed.track), int)
+    for person in followed.people:
+        counts[person.frames] += 1
+    index = int(counts.argmax())
+    with closing(clip.frames()) as frames:
+        frame = next(islice(frames, index, None))
+    there = {}
+    for number, person in enumerate(followed.people):
+        for points in person.points[person.frames == index]:
+            there[number] = PersonPose(**{part: points[of] for part, of in part_slices().items()})
+    return draw_people(frame, there)
 
 
 def _write_maps(folder: Path, track: PoseTrack, info: ClipInfo, progress: Progress) -> None:

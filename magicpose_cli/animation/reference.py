@@ -7,7 +7,7 @@ import numpy as np
 from magicpose_cli.core.errors import InputError, NoPersonError
 from magicpose_cli.pose.detector import PersonPose, make_detector
 from magicpose_cli.pose.openpose_json import read_poses
-from magicpose_cli.pose.track import choose_person
+from magicpose_cli.pose.track import choose_largest
 
 
 def person_in(reference: np.ndarray, detector: str, poses: Path | None = None) -> PersonPose | None:
@@ -20,7 +20,7 @@ def person_in(reference: np.ndarray, detector: str, poses: Path | None = None) -
         return _read_person(poses, reference.shape[1], reference.shape[0])
     finder = make_detector(detector, still=True)
     try:
-        person = choose_person(finder.detect(reference), "largest")
+        person = choose_largest(finder.detect(reference))
     finally:
         finder.close()
     return person

@@ -109,6 +109,7 @@ class AnimationRequest:
 class ExtractionRequest:
     """What ``extract`` is asked to do. ``fps`` None is the driving video's own; ``start`` and ``end`` are seconds.
 
+    ``raw`` keeps the points as the detector gave them: sides not mended, gaps not filled, jitter not taken out.
     ``maps`` also draws the pose maps as PNGs, ``preview`` lays the skeleton over the driving video. ``lenient`` takes
     the good part of a damaged video.
     """
@@ -120,6 +121,7 @@ class ExtractionRequest:
     fps: str | None = None
     start: float | None = None
     end: float | None = None
+    raw: bool = False
     maps: bool = False
     preview: bool = False
     lenient: bool = False

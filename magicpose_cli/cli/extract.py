@@ -31,6 +31,9 @@ def extract(
     start: Start = DEFAULTS.start,
     end: End = DEFAULTS.end,
     fps: Fps = DEFAULTS.fps,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Keep the points as found: nothing mended, filled or smoothed.")
+    ] = DEFAULTS.raw,
     maps: Annotated[bool, typer.Option("--maps", help="Also draw the pose maps, as PNGs in FOLDER/maps.")] = (
         DEFAULTS.maps
     ),
@@ -53,6 +56,7 @@ def extract(
         fps=fps,
         start=start,
         end=end,
+        raw=raw,
         maps=maps,
         preview=preview,
         lenient=lenient,

@@ -23,7 +23,7 @@ Person = Annotated[
     str,
     typer.Option(
         metavar="largest|left|right|N",
-        help="Whom to follow where there are several people; mediapipe finds one, and takes largest or 0 alone.",
+        help="Whom to follow where there are several people; numbers count from 0 at the left of the first frames.",
     ),
 ]
 Start = Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="Begin here.")]

@@ -22,6 +22,11 @@ RIGHT_EYE, LEFT_EYE, RIGHT_EAR, LEFT_EAR = 14, 15, 16, 17
 
 BODY_COUNT, HAND_COUNT, FACE_COUNT = 18, 21, 70
 
+SIDES = tuple(
+    (BODY_NAMES.index(name), BODY_NAMES.index(name.replace("right", "left"))) for name in BODY_NAMES if "right" in name
+)
+BODY_MIRRORED = (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16)  # body[...] swaps left and right
+
 # Hand: 0 wrist; thumb 1-4, index 5-8, middle 9-12, ring 13-16, little 17-20, each from the palm outward.
 HAND_BONES = tuple((0 if i % 4 == 1 else i - 1, i) for i in range(1, HAND_COUNT))
 

@@ -1,13 +1,15 @@
 """``clip.json``: what a pose folder's frames cannot say about the clip they came from."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from magicpose_cli.core.clip import SoundSource
 from magicpose_cli.core.errors import InputError
+from magicpose_cli.pose.detector import PARTS
+from magicpose_cli.pose.ranges import Ranges
 from magicpose_cli.pose.strict_json import read_json
 
 CLIP_FILE = "clip.json"
@@ -19,6 +21,8 @@ class ClipInfo:
     """The clip behind a pose folder. ``fps`` is exact; ``width`` and ``height`` are the upright frame's, in pixels.
 
     ``driver`` is the driving video's file name and ``source_path`` where it was; ``sound`` says where its sound is.
+    ``filled`` names for each part the stretches (first frame, last frame) in which points of it were not seen but
+    filled in, ``swapped`` those in which left and right were changed.
     """
 
     fps: Fraction
@@ -31,6 +35,8 @@ class ClipInfo:
     detector_version: str
     sound: SoundSource | None = None
     source_path: Path | None = None
+    filled: dict[str, Ranges] = field(default_factory=dict)
+    swapped: Ranges = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; fractions as ``"30000/1001"``."""
@@ -51,6 +57,8 @@ class ClipInfo:
             "detector": self.detector,
             "detector_version": self.detector_version,
             "sound": sound,
+            "filled": {part: [list(ends) for ends in ranges] for part, ranges in self.filled.items()},
+            "swapped": [list(ends) for ends in self.swapped],
         }
 
 
@@ -63,6 +71,7 @@ def read_clip_info(path: Path) -> ClipInfo:
         sound = SoundSource(
             Path(inner.text("path")), inner.fraction("start"), inner.fraction("duration", above_zero=True)
         )
+    filled = _Reader(path, read.values.get("filled") or {}, "filled.")
     return ClipInfo(
         fps=read.fraction("fps", above_zero=True),
         width=read.count("width", 1, 65536),
@@ -74,6 +83,8 @@ def read_clip_info(path: Path) -> ClipInfo:
         detector_version=read.text("detector_version"),
         sound=sound,
         source_path=Path(source) if (source := read.text_or_none("source_path")) else None,
+        filled={part: filled.ranges(part) for part in PARTS if part in filled.values},
+        swapped=read.ranges("swapped"),
     )
 
 
@@ -107,6 +118,13 @@ class _Reader:
         if not match or int(match[2]) == 0 or (above_zero and int(match[1]) <= 0):
             raise self._error(key, f'must be a fraction such as "30000/1001", not {_shown(value)}')
         return Fraction(int(match[1]), int(match[2]))
+
+    def ranges(self, key: str) -> Ranges:
+        value = self.values.get(key) or []
+        pairs = isinstance(value, list) and all(isinstance(ends, list) and len(ends) == 2 for ends in value)
+        if not pairs or not all(type(end) is int and end >= 0 for ends in value for end in ends):
+            raise self._error(key, f"must be a list of frame numbers [first, last], not {_shown(value)}")
+        return tuple((first, last) for first, last in value)
 
     def _error(self, key: str, problem: str) -> InputError:
         where = f"'{self.prefix}{key}' " if key else f"{self.prefix.rstrip('.') or 'its content'} "

@@ -1,162 +1,247 @@
-"""The embedded detector: MediaPipe Holistic, whose models come inside its wheel (no download).
+"""The embedded detector: MediaPipe's pose, face and hand models, which come inside its wheel (no download).
 
-One person a frame, the most prominent. Body confidences are MediaPipe's visibility: the chance that the point is in
-the frame and not hidden. MediaPipe gives none for the points of hands and face: a hand or face that it reports has
-confidence 1 at each point. A point outside the picture is missing, however sure MediaPipe is of its guess.
-Sources: MediaPipe's charts of pose (33), hand (21) and face mesh (478); OpenPose's output format; iBUG 300-W.
+Several people: they are searched for at times, and each is followed by a graph of his own from frame to frame. Body
+confidences are MediaPipe's visibility: the chance that the point is in the frame and not hidden. MediaPipe gives none
+for the points of hands and face: a hand or face that it reports has confidence 1 at each point. A point outside the
+picture is missing, however sure MediaPipe is of its guess. Nothing is smoothed over time here.
 """
 
-import importlib
 from contextlib import nullcontext
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.keypoints import (
-    LEFT_EAR,
-    LEFT_EYE,
+    LEFT_ELBOW,
+    LEFT_HIP,
     LEFT_SHOULDER,
-    NECK,
-    NOSE,
-    RIGHT_EAR,
-    RIGHT_EYE,
+    LEFT_WRIST,
+    RIGHT_ELBOW,
+    RIGHT_HIP,
     RIGHT_SHOULDER,
+    RIGHT_WRIST,
 )
-from magicpose_cli.core.opencv_guard import explain_opencv
 from magicpose_cli.pose.detector import PersonPose
+from magicpose_cli.pose.mediapipe_graphs import HandGraph, PeopleGraph, PersonGraph, Picture, Place, mediapipe_version
+from magicpose_cli.pose.mediapipe_layout import body_of_33, face_of_478, with_head_of_mesh
+from magicpose_cli.pose.mediapipe_search import middle_of, search, search_at, search_small
 from magicpose_cli.pose.quiet import without_native_noise
 
-# Holistic looks at crops of 192 to 256 pixels, so more than this adds nothing but cost. Measured at 1080 × 1920: half
+# The models look at crops of 192 to 256 pixels, so more than this adds nothing but cost. Measured at 1080 × 1920: half
 # the size saves 3 % of the time, and moves faces by 0.8 and limbs by 2 pixels (median).
 LONGEST_SIDE = 1920
 
-# OpenPose's 18 body points among MediaPipe's 33; the neck's place is filled by the shoulders' middle.
-BODY_OF_33 = (0, 0, 12, 14, 16, 11, 13, 15, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7)
+MOST_PEOPLE = 6
+"""Followed at a time: the first ones found. Each costs as much as the first."""
 
-NOSE_TIP, RIGHT_IRIS, LEFT_IRIS = 4, 468, 473  # mesh vertices
+# In frames. A search of the whole picture costs about as much as one person's points, a wide one several times that.
+_SEARCH_EVERY, _WIDE_EVERY = 24, 96
+_WIDE_AT_FIRST = (0, 12, 24, 48)
+_LOOK_FOR_LOST, _LOST_EVERY = 48, 4
 
-# The 68 points of iBUG 300-W and the two pupils on MediaPipe's mesh: the middle of two vertices, or one vertex.
-# The jaw is 17 evenly spaced points from the person's right ear to the left one, as 300-W has it; the brows run
-# between the mesh's upper and lower row, for the upper one lies above the hair.
-FACE_OF_478 = (
-    (127, 234), (234, 93), 132, 58, 172, (136, 150), 149, (176, 148), 152,
-    (377, 400), 378, (365, 379), 397, 288, 361, (454, 323), (356, 454),
-    (70, 46), (63, 53), (105, 52), (66, 65), (107, 55),
-    (336, 285), (296, 295), (334, 282), (293, 283), (300, 276),
-    168, 197, (195, 5), NOSE_TIP,
-    98, 97, 2, 326, 327,
-    33, 160, 158, 133, 153, 144,
-    362, 385, 387, 263, 373, 380,
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,
-    78, 82, 13, 312, 308, 317, 14, 87,
-    RIGHT_IRIS, LEFT_IRIS,
-)  # fmt: skip
-_FACE_PAIRS = np.array([v if isinstance(v, tuple) else (v, v) for v in FACE_OF_478])  # (70, 2)
+_SMALLEST_HAND = 24  # pixels of a forearm; smaller hands show no fingers
+_LIMBS = slice(11, 29)  # of MediaPipe's 33 points: shoulders to ankles
+_LONGEST_REST = 8  # frames between looks for a hand that is not found
+
+
+@dataclass
+class _Followed:
+    """One person from frame to frame: where to look next, and how often each hand was looked for in vain."""
+
+    graph: PersonGraph
+    place: Place
+    misses: dict[str, int] = field(default_factory=lambda: {"left_hand": 0, "right_hand": 0})
 
 
 class MediaPipeDetector:
-    """MediaPipe Holistic as a ``PoseDetector``.
+    """MediaPipe as a ``PoseDetector``.
 
-    ``still`` searches each frame afresh (single photos). Otherwise the person is followed from frame to frame, and
-    MediaPipe's own filter takes jitter off the body. Raises UsageError where mediapipe does not load, DeviceError where
-    OpenCV wants a system library.
+    ``still`` searches each frame afresh (single photos). Otherwise people are followed from frame to frame, at most
+    ``MOST_PEOPLE``; somebody who enters is found within ``_SEARCH_EVERY`` frames where he is large, ``_WIDE_EVERY``
+    where he is small. Raises UsageError where mediapipe does not load, DeviceError where OpenCV wants a system library.
     """
 
     name = "mediapipe"
-    finds_many = False
+    finds_many = True
 
     def __init__(self, *, still: bool = False) -> None:
         self._still = still
-        self._used = False
-        self._heard_all = False  # MediaPipe's last warnings come with the first face and the first hand
+        self._heard: set[object] = set()  # graphs that have said all that they say on their first pictures
         with without_native_noise():
-            package, holistic = _load()
-            self.version: str = package.__version__
-            self._holistic = holistic.Holistic(
-                static_image_mode=still, model_complexity=1, smooth_landmarks=True, refine_face_landmarks=True
-            )
-            self._warm_up()
+            self.version = mediapipe_version()
+            self._people = PeopleGraph()
+            self._people.find(Picture(np.zeros((64, 64, 3), np.uint8)))  # the models load on the first picture
+            self._hand = HandGraph()
+        self._idle: list[PersonGraph] = []
+        self._followed: list[_Followed] = []
+        self._lost: list[tuple[Place, int]] = []
+        self._index = 0
 
     def detect(self, frame: np.ndarray) -> list[PersonPose]:
-        """The person in an RGB uint8 (height, width, 3) frame, in its pixels: a list of one, or of none."""
+        """People in an RGB uint8 (height, width, 3) frame, in its pixels; those found first come first."""
         if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
             raise ValueError(f"a frame is uint8 (height, width, 3), not {frame.dtype} {frame.shape}")
         if self._still:
-            self.reset()  # its own still mode goes on following face and hands
-        self._used = True
-        with nullcontext() if self._heard_all else without_native_noise():
-            found = self._holistic.process(_scaled_down(frame))
-        body, left_hand, right_hand, face = (
-            None if part is None else _points(part, frame.shape[1], frame.shape[0])
-            for part in (
-                found.pose_landmarks, found.left_hand_landmarks, found.right_hand_landmarks, found.face_landmarks
-            )
-        )  # fmt: skip
-        self._heard_all |= face is not None and (left_hand is not None or right_hand is not None)
-        nobody = PersonPose.empty()
-        pose = PersonPose(
-            body=nobody.body if body is None else with_head_of_mesh(body_of_33(body), face),
-            left_hand=nobody.left_hand if left_hand is None else _present(left_hand),
-            right_hand=nobody.right_hand if right_hand is None else _present(right_hand),
-            face=nobody.face if face is None else _present(face_of_478(face)),
-        ).inside(frame.shape[1], frame.shape[0])
-        return [] if pose.box is None else [pose]
+            self.reset()
+        seen = _scaled_down(frame)
+        picture = Picture(seen)
+        parts = self._follow(picture)
+        parts += self._begin_all(picture, self._new_places(seen))
+        if not parts and self._looks_wide():
+            parts = self._begin_all(picture, [middle_of(seen)])
+            parts = parts or self._begin_all(picture, search_small(seen, self._people))
+        self._index += 1
+        scale = np.array([frame.shape[1] / picture.width, frame.shape[0] / picture.height, 1], np.float32)
+        poses = []
+        for person, found in zip(self._followed, parts, strict=True):
+            self._look_for_hands(seen, person, found)
+            pose = _pose({name: points * scale for name, points in found.items()})
+            poses.append(pose.inside(frame.shape[1], frame.shape[0]))
+        return [pose for pose in poses if pose.box is not None]
 
     def reset(self) -> None:
-        """Forget the person followed so far."""
-        if self._used:
-            with without_native_noise():
-                self._holistic.reset()
-                self._warm_up()
-            self._used = False
+        """Forget the people followed so far."""
+        self._idle += [person.graph for person in self._followed]
+        self._followed, self._lost, self._index = [], [], 0
+        with without_native_noise():
+            for graph in self._idle:
+                graph.restart()
 
     def close(self) -> None:
         """Free the models; the detector is of no use afterwards."""
-        self._holistic.close()
+        for graph in (*self._idle, *(person.graph for person in self._followed)):
+            graph.close()
+        self._people.close()
+        self._hand.close()
 
-    def _warm_up(self) -> None:
-        # The models load on the first frame: give an empty one, in which there is nobody to follow.
-        self._holistic.process(np.zeros((64, 64, 3), np.uint8))
+    def _follow(self, picture: Picture) -> list[dict[str, np.ndarray]]:
+        """The points of those followed; who is not seen any more, or is seen twice, is followed no more."""
+        kept, parts = [], []
+        for person in self._followed:
+            found, place = self._look(person.graph, picture, person.place)
+            if place is None or _is_of_others(found["pose"], [other["pose"] for other in parts], place):
+                self._lost.append((person.place, self._index))
+                self._idle.append(person.graph)
+                continue
+            person.place = place
+            kept.append(person)
+            parts.append(found)
+        self._followed = kept
+        return parts
+
+    def _new_places(self, frame: np.ndarray) -> list[Place]:
+        known = [person.place for person in self._followed]
+        self._lost = [(place, when) for place, when in self._lost if self._index - when < _LOOK_FOR_LOST]
+        if self._looks_wide() or not known or self._index % _SEARCH_EVERY == 0:
+            return search(frame, self._people, known, wide=self._looks_wide())
+        places: list[Place] = []
+        for lost, when in self._lost:
+            if (self._index - when) % _LOST_EVERY == 0:
+                places += search_at(frame, self._people, lost, known + places)
+        return places
+
+    def _looks_wide(self) -> bool:
+        return self._index in _WIDE_AT_FIRST or self._index % _WIDE_EVERY == 0
+
+    def _begin_all(self, picture: Picture, places: list[Place]) -> list[dict[str, np.ndarray]]:
+        return [found for place in places if len(self._followed) < MOST_PEOPLE for found in self._begin(picture, place)]
+
+    def _begin(self, picture: Picture, place: Place) -> list[dict[str, np.ndarray]]:
+        """Follow the person in this place from now on, if the model of points sees one there who is not followed."""
+        if not self._idle:
+            with without_native_noise():
+                self._idle.append(PersonGraph())
+        graph = self._idle.pop()
+        # The second look is from where the first one saw the person: a proposal lies off by a tenth of its size.
+        found, settled = self._look(graph, picture, place)
+        if settled is not None:
+            found, settled = self._look(graph, picture, settled)
+        if settled is None or any(settled.like(person.place) for person in self._followed):
+            self._idle.append(graph)
+            return []
+        self._lost = [(lost, when) for lost, when in self._lost if not lost.like(settled)]
+        self._followed.append(_Followed(graph, settled))
+        return [found]
+
+    def _look(self, graph: PersonGraph, picture: Picture, place: Place) -> tuple[dict[str, np.ndarray], Place | None]:
+        with nullcontext() if graph in self._heard else without_native_noise():
+            found, following = graph.look(picture, place)
+        if found.keys() == set(PersonGraph.PARTS):
+            self._heard.add(graph)  # each model warns once, on its first picture
+        return found, following
+
+    def _look_for_hands(self, frame: np.ndarray, person: _Followed, found: dict[str, np.ndarray]) -> None:
+        """Add hands that were missed: seen once more, larger, in a crop round the end of the forearm.
+
+        Where that is in vain again and again it is done less and less often.
+        """
+        body = body_of_33(found["pose"])
+        for name, wrist, elbow in (
+            ("left_hand", LEFT_WRIST, LEFT_ELBOW),
+            ("right_hand", RIGHT_WRIST, RIGHT_ELBOW),
+        ):
+            other = found.get("right_hand" if name == "left_hand" else "left_hand")
+            if name in found or body[wrist, 2] < 0.5:
+                continue
+            misses = person.misses[name]
+            if misses and misses % min(misses, _LONGEST_REST) and not self._still:
+                person.misses[name] += 1
+                continue
+            hand = self._hand_at(frame, body, wrist, elbow)
+            if hand is not None and (other is None or np.linalg.norm(hand - other, axis=1).mean() > _reach(body) / 4):
+                found[name] = hand
+                person.misses[name] = 0
+            else:
+                person.misses[name] += 1
+
+    def _hand_at(self, frame: np.ndarray, body: np.ndarray, wrist: int, elbow: int) -> np.ndarray | None:
+        """(21, 3) of the hand at the end of a forearm, in the frame's pixels, or None."""
+        forearm = max(float(np.linalg.norm(body[wrist, :2] - body[elbow, :2])), _reach(body))
+        if forearm < _SMALLEST_HAND:
+            return None
+        middle = body[wrist, :2] + 0.3 * (body[wrist, :2] - body[elbow, :2])
+        side = round(1.6 * forearm)
+        left, top = (round(float(at) - side / 2) for at in middle)
+        crop = np.zeros((side, side, 3), np.uint8)
+        piece = frame[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
+        if min(piece.shape[:2]) < _SMALLEST_HAND:
+            return None
+        y, x = max(-top, 0), max(-left, 0)
+        crop[y : y + piece.shape[0], x : x + piece.shape[1]] = piece
+        with nullcontext() if self._hand in self._heard else without_native_noise():
+            hand = self._hand.find(crop)
+        if hand is None:
+            return None
+        self._heard.add(self._hand)
+        hand[:, :2] += left, top
+        return hand if np.linalg.norm(hand[0, :2] - body[wrist, :2]) < forearm / 2 else None
 
 
-def body_of_33(points: np.ndarray) -> np.ndarray:
-    """(33, 3) of MediaPipe → (18, 3) of OpenPose; the neck is the shoulders' middle, as sure as the less sure one."""
-    body = points[list(BODY_OF_33)]
-    right, left = body[RIGHT_SHOULDER], body[LEFT_SHOULDER]
-    body[NECK] = (right + left) / 2
-    body[NECK, 2] = min(right[2], left[2])
-    return body
+def _pose(found: dict[str, np.ndarray]) -> PersonPose:
+    """What the graphs found, in pixels of the frame, in our layout."""
+    nobody = PersonPose.empty()
+    mesh = found.get("face")
+    return PersonPose(
+        body=with_head_of_mesh(body_of_33(found["pose"]), mesh),
+        left_hand=_present(found["left_hand"]) if "left_hand" in found else nobody.left_hand,
+        right_hand=_present(found["right_hand"]) if "right_hand" in found else nobody.right_hand,
+        face=nobody.face if mesh is None else _present(face_of_478(mesh)),
+    )
 
 
-def with_head_of_mesh(body: np.ndarray, mesh: np.ndarray | None) -> np.ndarray:
-    """The (18, 3) body with nose and eyes where the (478, 3) face mesh has them, and the ears moved with the eyes.
-
-    In close-ups the body's own lie up to a third of a face too low. Confidences stay the body's.
-    """
-    if mesh is None:
-        return body
-    body = body.copy()
-    for eye, ear, iris in ((RIGHT_EYE, RIGHT_EAR, RIGHT_IRIS), (LEFT_EYE, LEFT_EAR, LEFT_IRIS)):
-        body[ear, :2] += mesh[iris, :2] - body[eye, :2]
-        body[eye, :2] = mesh[iris, :2]
-    body[NOSE, :2] = mesh[NOSE_TIP, :2]
-    return body
+def _reach(body: np.ndarray) -> float:
+    """About the length of a forearm in pixels, however it points: a share of the trunk's length and width."""
+    shoulders, hips = body[[RIGHT_SHOULDER, LEFT_SHOULDER], :2], body[[RIGHT_HIP, LEFT_HIP], :2]
+    trunk = np.linalg.norm(shoulders.mean(axis=0) - hips.mean(axis=0))
+    return float(0.45 * max(trunk, np.linalg.norm(shoulders[0] - shoulders[1])))
 
 
-def face_of_478(points: np.ndarray) -> np.ndarray:
-    """(478, 3) mesh vertices → (70, 3): iBUG 68 and the pupils."""
-    return points[_FACE_PAIRS].mean(axis=1)
-
-
-def _load() -> tuple[Any, Any]:
-    try:
-        return importlib.import_module("mediapipe"), importlib.import_module("mediapipe.python.solutions.holistic")
-    except ImportError as error:
-        raise explain_opencv(error) or UsageError(
-            f"the detector 'mediapipe' does not load on this machine: {error}",
-            "it comes for Python 3.11 and 3.12: pip install mediapipe==0.10.21",
-        ) from error
+def _is_of_others(pose: np.ndarray, others: list[np.ndarray], place: Place) -> bool:
+    """Whether a follower has come upon people who are followed already: most limbs lie where one of them has his."""
+    if not others:
+        return False
+    apart = np.linalg.norm(np.stack(others)[:, _LIMBS, :2] - pose[_LIMBS, :2], axis=2).min(axis=0)
+    return bool(np.median(apart) < 0.08 * place.side)
 
 
 def _scaled_down(frame: np.ndarray) -> np.ndarray:
@@ -168,11 +253,6 @@ def _scaled_down(frame: np.ndarray) -> np.ndarray:
     # A whole factor: averaging over fractions of pixels takes eight times as long.
     height, width = (max(1, side // factor) for side in frame.shape[:2])
     return cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
-
-
-def _points(landmarks: Any, width: int, height: int) -> np.ndarray:
-    """MediaPipe's list (x, y as shares of the picture) → (n, 3) pixels and visibility."""
-    return np.array([(p.x * width, p.y * height, p.visibility) for p in landmarks.landmark], np.float32)
 
 
 def _present(points: np.ndarray) -> np.ndarray:

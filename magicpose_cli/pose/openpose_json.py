@@ -23,7 +23,7 @@ from magicpose_cli.pose.clip_info import CLIP_FILE, ClipInfo, read_clip_info
 from magicpose_cli.pose.detector import PARTS, PersonPose
 from magicpose_cli.pose.frame_files import KEYPOINTS_END, frame_files
 from magicpose_cli.pose.openpose_people import FrameError, canvas_of, frame_of, people_of
-from magicpose_cli.pose.report import ranges_of, ranges_text
+from magicpose_cli.pose.ranges import ranges_of, ranges_text
 from magicpose_cli.pose.strict_json import read_json
 
 __all__ = ["ClipInfo", "PoseFolder", "check_poses_output", "read_poses", "write_poses"]
@@ -33,7 +33,7 @@ _MOST_LIST_BYTES = 128_000_000
 
 # What an extract folder may hold: a folder of these alone may be replaced.
 POSE_FOLDER_FILES = re.compile(
-    rf"[0-9]+{re.escape(KEYPOINTS_END)}|preview\.mp4|maps|maps/[0-9]+\.png|(maps/)?({re.escape(CLIP_FILE)}|\.DS_Store)"
+    rf"[0-9]+{re.escape(KEYPOINTS_END)}|preview\.mp4|people\.png|maps|maps/[0-9]+\.png|(maps/)?({re.escape(CLIP_FILE)}|\.DS_Store)"
 )
 
 

@@ -1,80 +1,188 @@
-"""How good a pose track is, in figures and in sentences."""
+"""How good a pose track is, in figures, in sentences, and in advice."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from magicpose_cli.core.keypoints import LEFT_WRIST, RIGHT_WRIST
 from magicpose_cli.core.pose_track import PoseTrack
+from magicpose_cli.pose.clean import size_of
 from magicpose_cli.pose.detector import PARTS
+from magicpose_cli.pose.gaps import LONGEST_GAP
+from magicpose_cli.pose.ranges import Ranges, amount, count_frames, percent, ranges_of, ranges_text
+from magicpose_cli.pose.track import FollowedClip
+from magicpose_cli.pose.trust import TRUSTED
 
-_MOST_RANGES = 8
+_CLOSE_CALL = 0.75  # the second largest person's area as a share of the largest one's
+_PART_NAMES = {"body": "body", "left_hand": "left hand", "right_hand": "right hand", "face": "face"}
 
 
 @dataclass(frozen=True)
 class PoseReport:
-    """Which frames lack the person, and in what share of all frames each part has at least one point.
+    """Which frames lack the person, in what share of all frames each part has a point, and what was done about it.
 
-    ``without_person`` holds (first, last) frame numbers from 0, both inclusive.
+    Ranges hold (first, last) frame numbers from 0, both inclusive. ``people`` is how many were found, ``person`` the
+    number of the one followed, ``runner_up`` that of another one about as large, where the largest was asked for.
+    ``doubtful``: frames in which the person may have been taken for another. ``swapped``: left and right were changed.
+    ``filled``: points of that part were filled in. ``jitter``: before and after, in thousandths of the person's size
+    (``pose.clean.jitter``). ``height``: the person's size as a share of the picture's shorter side.
     """
 
     frames: int
-    without_person: tuple[tuple[int, int], ...]
+    fps: Fraction
+    without_person: Ranges
     share_body: float
     share_face: float
     share_left_hand: float
     share_right_hand: float
+    share_wrists: float
+    height: float
+    people: int = 1
+    person: int = 0
+    runner_up: int | None = None
+    doubtful: Ranges = ()
+    swapped: Ranges = ()
+    filled: dict[str, Ranges] = field(default_factory=dict)
+    jitter: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
     @property
     def frames_with_person(self) -> int:
-        return self.frames - sum(last - first + 1 for first, last in self.without_person)
+        return self.frames - count_frames(self.without_person)
 
     def sentences(self) -> list[str]:
-        """For people: where the person is, and how often each part was seen."""
-        found = self.frames_with_person
-        if not self.without_person:
-            who = "A person in the only frame." if self.frames == 1 else f"A person in all {self.frames} frames."
-        else:
-            share = percent(found / self.frames)
-            who = f"A person in {found} of {self.frames} frames ({share}); none in {ranges_text(self.without_person)}."
-        parts = f"Body seen in {percent(self.share_body)} of the frames, face in {percent(self.share_face)}"
-        hands = f"left hand in {percent(self.share_left_hand)}, right hand in {percent(self.share_right_hand)}"
-        return [who, f"{parts}, {hands}."]
+        """For people: who is followed and where, how often each part was seen, what was mended, and what to do."""
+        said = [self._who(), self._parts()]
+        if self.people > 1:
+            said.append(
+                f"{self.people} people were found; number {self.person} is followed. people.png shows them all."
+            )
+        if self.doubtful:
+            said.append(f"In doubt who is who: {ranges_text(self.doubtful)}.")
+        if self.swapped:
+            said.append(f"Left and right were mixed up, and mended, in {ranges_text(self.swapped)}.")
+        if filled := {part: ranges for part, ranges in self.filled.items() if ranges}:
+            parts = ", ".join(
+                f"{_PART_NAMES[part]} in {amount(count_frames(ranges))}" for part, ranges in filled.items()
+            )
+            said.append(f"Gaps of up to {LONGEST_GAP} s were filled: {parts}.")
+        calmed = [
+            f"{_PART_NAMES[part]} {before:.1f} → {after:.1f}"
+            for part, (before, after) in self.jitter.items()
+            if before is not None and after is not None and before != after
+        ]
+        if calmed:
+            said.append(f"Jitter, in thousandths of the person's size: {', '.join(calmed)}.")
+        return said + self.advice()
+
+    def advice(self) -> list[str]:
+        """What the user can do about what went wrong; nothing where all is well."""
+        said = []
+        if self.runner_up is not None:
+            said.append(
+                f"A close call: person {self.runner_up} is about as large as person {self.person}. "
+                f"If it is the wrong one: --person {self.runner_up}."
+            )
+        if self.doubtful:
+            said.append(
+                "Look at --preview there: where the skeleton changes to another person, cut with --start/--end."
+            )
+        said += self._cut()
+        if self.height < 0.25:
+            said.append(
+                f"The person is small ({percent(self.height)} of the picture's shorter side): crop the video to him "
+                "for better hands and face."
+            )
+        if min(self.share_left_hand, self.share_right_hand) < 0.5 <= self.share_wrists:
+            said.append(
+                "Hands are missed often though the arms are seen: more light, a larger person or another --detector "
+                "may find them."
+            )
+        if self.share_face < 0.5 < self.share_body:
+            said.append(
+                "The face is seen in few frames: elsewhere the model will guess one. Choose a part in "
+                "which the person faces the camera."
+            )
+        if count_frames(self.swapped) > 0.1 * self.frames:
+            said.append("Left and right were mixed up often: look at --preview, and try another --detector.")
+        return said
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; ranges as lists of two."""
-        return asdict(self) | {"without_person": [list(ends) for ends in self.without_person]}
+        lists = {name: _lists(getattr(self, name)) for name in ("without_person", "doubtful", "swapped")}
+        parts = {
+            "filled": {part: _lists(ranges) for part, ranges in self.filled.items()},
+            "jitter": {part: list(pair) for part, pair in self.jitter.items()},
+        }
+        return asdict(self) | lists | parts | {"fps": str(self.fps), "advice": self.advice()}
+
+    def _who(self) -> str:
+        found = self.frames_with_person
+        if not self.without_person:
+            return "A person in the only frame." if self.frames == 1 else f"A person in all {self.frames} frames."
+        share = percent(found / self.frames)
+        return f"A person in {found} of {self.frames} frames ({share}); none in {ranges_text(self.without_person)}."
+
+    def _parts(self) -> str:
+        parts = f"Body seen in {percent(self.share_body)} of the frames, face in {percent(self.share_face)}"
+        hands = f"left hand in {percent(self.share_left_hand)}, right hand in {percent(self.share_right_hand)}"
+        return f"{parts}, {hands}."
+
+    def _cut(self) -> list[str]:
+        """Which --start and --end leave out the frames without the person, where those lie at an end."""
+        options = []
+        if self.without_person and self.without_person[0][0] == 0:
+            options.append(f"--start {float((self.without_person[0][1] + 1) / self.fps):.2f}")
+        if self.without_person and self.without_person[-1][1] == self.frames - 1:
+            options.append(f"--end {float(self.without_person[-1][0] / self.fps):.2f}")
+        inside = [r for r in self.without_person if r[0] > 0 and r[1] < self.frames - 1]
+        said = (
+            [f"{' '.join(options)} leaves out the empty frames at the end{'s' * (len(options) > 1)}."]
+            if options
+            else []
+        )
+        if inside:
+            said.append(
+                f"The person is missing for up to {float(max(b - a + 1 for a, b in inside) / self.fps):.1f} s in the "
+                "middle: the result will be empty there. Take the part before or after with --start/--end."
+            )
+        return said
 
 
-def report(track: PoseTrack) -> PoseReport:
-    """Look through a track of at least one frame."""
+def report(track: PoseTrack, followed: FollowedClip | None = None) -> PoseReport:
+    """Look through a track of at least one frame; ``followed`` is how it came about, where that is known."""
     seen = {part: (getattr(track, part)[..., 2] > 0).any(axis=1) for part in PARTS}
     person = np.any(list(seen.values()), axis=0)
-    shares = {f"share_{part}": float(frames.mean()) if len(track) else 0.0 for part, frames in seen.items()}
-    return PoseReport(frames=len(track), without_person=ranges_of(np.flatnonzero(~person)), **shares)
+    points = np.concatenate([getattr(track, part) for part in PARTS], axis=1)
+    more: dict[str, Any] = {}
+    if followed is not None:
+        chosen = followed.people[followed.chosen]
+        more = {
+            "people": len(followed.people),
+            "person": followed.chosen,
+            "runner_up": _runner_up([p.area for p in followed.people]) if followed.asked == "largest" else None,
+            "doubtful": ranges_of(np.array(chosen.doubtful)),
+            "swapped": ranges_of(np.flatnonzero(followed.swapped)),
+            "filled": {part: ranges_of(np.flatnonzero(frames)) for part, frames in followed.filled.items()},
+            "jitter": followed.jitter,
+        }
+    return PoseReport(
+        frames=len(track),
+        fps=track.fps,
+        without_person=ranges_of(np.flatnonzero(~person)),
+        share_wrists=float((track.body[:, [LEFT_WRIST, RIGHT_WRIST], 2] >= TRUSTED).all(axis=1).mean()),
+        height=size_of(points) / min(track.width, track.height) if person.any() else 0.0,
+        **{f"share_{part}": float(frames.mean()) for part, frames in seen.items()},
+        **more,
+    )
 
 
-def ranges_of(numbers: np.ndarray) -> tuple[tuple[int, int], ...]:
-    """Rising whole numbers → the stretches (first, last) that they form."""
-    numbers = np.asarray(numbers, dtype=int)
-    if not len(numbers):
-        return ()
-    breaks = np.flatnonzero(np.diff(numbers) > 1)
-    firsts, lasts = numbers[np.r_[0, breaks + 1]], numbers[np.r_[breaks, len(numbers) - 1]]
-    return tuple((int(first), int(last)) for first, last in zip(firsts, lasts, strict=True))
+def _runner_up(areas: list[float]) -> int | None:
+    """The number of the second largest person, where he is about as large as the largest."""
+    order = sorted(range(len(areas)), key=lambda number: -areas[number])
+    return order[1] if len(order) > 1 and areas[order[1]] >= _CLOSE_CALL * areas[order[0]] else None
 
 
-def ranges_text(ranges: tuple[tuple[int, int], ...]) -> str:
-    """``frames 3, 86-110 and 4 more stretches``."""
-    shown = [str(first) if first == last else f"{first}-{last}" for first, last in ranges[:_MOST_RANGES]]
-    left = len(ranges) - len(shown)
-    one = len(ranges) == 1 and ranges[0][0] == ranges[0][1]
-    text = f"{'frame' if one else 'frames'} {', '.join(shown)}"
-    return f"{text} and {left} more {'stretch' if left == 1 else 'stretches'}" if left else text
-
-
-def percent(share: float) -> str:
-    """Rounded, but 100 % and 0 % only where they are exact."""
-    if share in (0.0, 1.0):
-        return f"{share:.0%}"
-    return f"{min(max(round(share * 100), 1), 99)}%"
+def _lists(ranges: Ranges) -> list[list[int]]:
+    return [list(ends) for ends in ranges]

@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,11 +12,30 @@ from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.errors import InputError, NoPersonError, UsageError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.pose.clean import Cleaned, clean, jitter, part_slices
 from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
+from magicpose_cli.pose.follow import Person, follow, number_there_at_once
 
 _AHEAD = 4  # decoded frames that may wait: 25 MB at 1080 × 1920
 
-OnFrame = Callable[[int, np.ndarray, PersonPose | None], None]
+
+@dataclass(frozen=True)
+class FollowedClip:
+    """One person's track, and what is to be known about it.
+
+    ``people`` are all the people of the clip by their numbers, as the detector saw them, ``chosen`` is the number of
+    the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,) and ``filled`` (F,) for each part say in
+    which frames left and right were changed and points filled in; ``jitter`` holds each part's before and after
+    (``pose.clean.jitter``).
+    """
+
+    track: PoseTrack
+    people: tuple[Person, ...]
+    chosen: int
+    asked: str
+    swapped: np.ndarray
+    filled: dict[str, np.ndarray]
+    jitter: dict[str, tuple[float | None, float | None]]
 
 
 def extract_track(
@@ -23,39 +43,93 @@ def extract_track(
     detector: PoseDetector,
     *,
     person: str = "largest",
+    raw: bool = False,
     progress: Progress = SILENT,
-    on_frame: OnFrame | None = None,
-) -> PoseTrack:
-    """One person's keypoints in each frame of ``clip``; a frame without the person has all points missing.
-
-    ``person``: ``largest``, ``left`` or ``right`` of the picture, or a number counted from 0 at the picture's left;
-    chosen anew in each frame. ``on_frame(index, frame, pose)`` is called in order, pose None where there is nobody.
+) -> FollowedClip:
+    """One person's keypoints in each frame of ``clip``: ``find_people``, then ``follow_person``.
 
     Raises UsageError for a person the detector cannot choose, InputError for a clip without frames, NoPersonError
-    where no frame shows the person.
+    where the clip does not show the person.
     """
     check_person(person, detector)
+    with progress.stage("finding poses", clip.frame_count) as advance:
+        found = find_people(clip, detector, advance)
+    return follow_person(clip, found, person=person, raw=raw)
+
+
+def find_people(clip: Clip, detector: PoseDetector, advance: Callable[[], None]) -> list[list[PersonPose]]:
+    """Everyone in each frame of ``clip``; ``advance`` is called after each. Raises InputError for no frames."""
     detector.reset()
-    poses: list[PersonPose | None] = []
-    with progress.stage("finding poses", clip.frame_count) as advance, closing(decoded_ahead(clip.frames)) as frames:
-        for index, frame in enumerate(frames):
-            pose = choose_person(detector.detect(frame), person)
-            poses.append(pose)
-            if on_frame:
-                on_frame(index, frame, pose)
+    found: list[list[PersonPose]] = []
+    with closing(decoded_ahead(clip.frames)) as frames:
+        for frame in frames:
+            found.append(detector.detect(frame))
             advance()
-    if not poses:
+    if not found:
         raise InputError(f"{clip.path}: the video holds no frame", "try another file")
-    if not any(poses):
-        who = "no person" if person in ("largest", "0") else f"no person '{person}'"
-        where = "the picture" if len(poses) == 1 else f"any of its {len(poses)} frames"
+    return found
+
+
+def follow_person(
+    clip: Clip, found: list[list[PersonPose]], *, person: str = "largest", raw: bool = False
+) -> FollowedClip:
+    """One of the people ``found`` in each frame of ``clip``; a frame without the person has all points missing.
+
+    ``person`` is one person for the whole clip: ``largest`` by the area of all frames together, ``left`` or ``right``
+    of those who are there at the beginning, or a number from 0: first those who are there within a second of the first
+    one, from the picture's left, then who comes later. ``raw`` leaves the points as the detector gave them.
+    Raises NoPersonError where there is nobody, or not that one.
+    """
+    fps = float(clip.fps)
+    people = follow(found, fps)
+    chosen = _chosen(people, person, fps, clip, len(found))
+    points = np.zeros((len(found), sum(PARTS.values()), 3), np.float32)
+    points[people[chosen].frames] = people[chosen].points
+    if raw:
+        cleaned = Cleaned(points, np.zeros(len(points), bool), {part: np.zeros(len(points), bool) for part in PARTS})
+    else:
+        cleaned = clean(points, fps)
+    before, after = jitter(points), jitter(cleaned.points)
+    inside = ((cleaned.points[..., :2] >= 0) & (cleaned.points[..., :2] <= (clip.width, clip.height))).all(axis=-1)
+    shown = np.where(inside[..., None], cleaned.points, np.float32(0))
+    parts = {part: shown[:, of] for part, of in part_slices().items()}
+    return FollowedClip(
+        track=PoseTrack(**parts, width=clip.width, height=clip.height, fps=clip.fps),
+        people=tuple(people),
+        chosen=chosen,
+        asked=person,
+        swapped=cleaned.swapped,
+        filled=cleaned.filled,
+        jitter={part: (before[part], after[part]) for part in PARTS},
+    )
+
+
+def pose_at(track: PoseTrack, index: int) -> PersonPose | None:
+    """The person in one frame of a track, or None where he is not there."""
+    pose = PersonPose(**{part: getattr(track, part)[index] for part in PARTS})
+    return None if pose.box is None else pose
+
+
+def _chosen(people: list[Person], person: str, fps: float, clip: Clip, frames: int) -> int:
+    """The number of the person to follow. Raises NoPersonError."""
+    if not people:
+        where = "the picture" if frames == 1 else f"any of its {frames} frames"
         raise NoPersonError(
-            f"{clip.path}: {who} was found in {where}",
+            f"{clip.path}: no person was found in {where}",
             "use a picture or video in which the person is well lit and at least a quarter of the picture high",
         )
-    nobody = PersonPose.empty()
-    parts = {part: np.stack([getattr(pose or nobody, part) for pose in poses]) for part in PARTS}
-    return PoseTrack(**parts, width=clip.width, height=clip.height, fps=clip.fps)
+    if person == "largest":
+        return max(range(len(people)), key=lambda number: people[number].area)
+    number = {"left": 0, "right": number_there_at_once(people, fps) - 1}.get(person)
+    number = int(person) if number is None else number
+    if number >= len(people):
+        known = (
+            "one person was found, number 0"
+            if len(people) == 1
+            else f"{len(people)} people were found, 0 to " + (f"{len(people) - 1} (from the left)")
+        )
+        raise NoPersonError(f"{clip.path}: there is no person '{person}': {known}", "choose one of these")
+    return number
 
 
 def check_person(person: str, detector: PoseDetector) -> None:
@@ -71,22 +145,9 @@ def check_person(person: str, detector: PoseDetector) -> None:
         )
 
 
-def choose_person(people: list[PersonPose], person: str) -> PersonPose | None:
-    """The one of ``people`` that ``person`` names (see ``extract_track``); None where that one is not there."""
-    found = [pose for pose in people if pose.box is not None]
-    if not found:
-        return None
-    if person == "largest":
-        return max(found, key=lambda pose: pose.area)
-    in_order = sorted(found, key=_middle)
-    number = {"left": 0, "right": len(in_order) - 1}.get(person)
-    number = int(person) if number is None else number
-    return in_order[number] if number < len(in_order) else None
-
-
-def _middle(pose: PersonPose) -> float:
-    left, _, right, _ = pose.box or (0.0, 0.0, 0.0, 0.0)
-    return (left + right) / 2
+def choose_largest(people: list[PersonPose]) -> PersonPose | None:
+    """The one of a picture's ``people`` whose box is largest; None where nobody is."""
+    return max((pose for pose in people if pose.box is not None), key=lambda pose: pose.area, default=None)
 
 
 def decoded_ahead(frames: Callable[[], Iterator[np.ndarray]], ahead: int = _AHEAD) -> Iterator[np.ndarray]:

@@ -16,7 +16,7 @@ from magicpose_cli.pose.detector import make_detector
 
 pytest.importorskip("mediapipe", reason="mediapipe comes for Python 3.11 and 3.12", exc_type=ImportError)
 
-from magicpose_cli.pose.mediapipe import FACE_OF_478, body_of_33, face_of_478, with_head_of_mesh
+from magicpose_cli.pose.mediapipe_layout import FACE_OF_478, body_of_33, face_of_478, with_head_of_mesh
 
 SEEDS = (0, 5, 7, 9)
 SIZE = 512
@@ -64,7 +64,7 @@ def test_each_body_point_lies_where_the_figure_has_it(found):
 @pytest.mark.parametrize("part", ["left_hand", "right_hand"])
 def test_each_hand_point_lies_where_the_figure_has_it(found, part):
     assert (~np.isnan(errors(found, part))).any(axis=0).all()
-    assert np.nanmedian(errors(found, part), axis=0).max() < 18
+    assert np.nanmedian(errors(found, part), axis=0).max() < 24
 
 
 def test_each_face_point_lies_where_the_figure_has_it(found):
@@ -116,6 +116,39 @@ def test_photos_are_seen_each_on_its_own_and_views_read_as_they_look(detector):
     [view], [other], [copied] = (detector.detect(frame) for frame in (mirrored, figure(7).image, mirrored.copy()))
     np.testing.assert_array_equal(view.points, copied.points)
     assert not np.array_equal(view.points, other.points)
+
+
+def test_everyone_in_a_picture_is_found_and_followed():
+    """Three figures side by side, the middle one half as large, who come nearer by 4 pixels a frame."""
+    shown = [figure(0), figure(7), figure(9)]
+    detector = make_detector("mediapipe")
+    try:
+        for step in range(3):
+            frame = np.full((SIZE, 3 * SIZE, 3), 200, np.uint8)
+            frame[:, 4 * step : SIZE + 4 * step] = shown[0].image
+            frame[SIZE // 2 :, SIZE + 128 : SIZE + 384] = shown[1].image[::2, ::2]
+            frame[:, 2 * SIZE - 4 * step : 3 * SIZE - 4 * step] = shown[2].image
+            people = detector.detect(frame)
+            assert len(people) == 3
+            necks = sorted(float(person.body[NECK, 0]) for person in people)
+            true = [
+                shown[0].keypoints.body[NECK, 0] + 4 * step,
+                shown[1].keypoints.body[NECK, 0] / 2 + SIZE + 128,
+                shown[2].keypoints.body[NECK, 0] + 2 * SIZE - 4 * step,
+            ]
+            np.testing.assert_allclose(necks, true, atol=20)
+    finally:
+        detector.close()
+
+
+def test_nobody_is_followed_where_the_person_has_left():
+    follower = make_detector("mediapipe")
+    try:
+        assert len(follower.detect(figure(0).image)) == 1
+        assert follower.detect(np.full((SIZE, SIZE, 3), 90, np.uint8)) == []
+        assert len(follower.detect(figure(0).image)) == 1  # back at once
+    finally:
+        follower.close()
 
 
 def test_following_starts_afresh_after_reset():

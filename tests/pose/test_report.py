@@ -1,5 +1,6 @@
 import itertools
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magicpose_cli.core.pose_track import PoseTrack
-from magicpose_cli.pose.report import ranges_of, ranges_text, report
+from magicpose_cli.pose.clean import part_slices
+from magicpose_cli.pose.follow import Person
+from magicpose_cli.pose.ranges import ranges_of, ranges_text
+from magicpose_cli.pose.report import report
+from magicpose_cli.pose.track import FollowedClip
 
 
 def track_with(body=(), face=(), left_hand=(), right_hand=(), frames=10) -> PoseTrack:
@@ -28,18 +33,81 @@ def test_shares_and_ranges():
         0,
     )
     assert quality.frames_with_person == 7
-    assert quality.sentences() == [
+    assert quality.sentences()[:2] == [
         "A person in 7 of 10 frames (70%); none in frames 0, 4, 6.",
         "Body seen in 60% of the frames, face in 30%, left hand in 10%, right hand in 0%.",
     ]
-    assert json.loads(json.dumps(quality.to_json())) == {
-        "frames": 10,
-        "without_person": [[0, 0], [4, 4], [6, 6]],
-        "share_body": 0.6,
-        "share_face": 0.3,
-        "share_left_hand": 0.1,
-        "share_right_hand": 0.0,
-    }
+    told = json.loads(json.dumps(quality.to_json()))
+    assert told["without_person"] == [[0, 0], [4, 4], [6, 6]]
+    assert (told["frames"], told["fps"], told["share_body"]) == (10, "25", 0.6)
+
+
+def test_empty_ends_come_with_the_options_that_cut_them_off_and_empty_middles_with_their_length():
+    advice = report(track_with(body=[*range(25, 50), *range(75, 90)], frames=100)).advice()
+    assert any("--start 1.00 --end 3.60" in said for said in advice)
+    assert any("up to 1.0 s in the middle" in said for said in advice)
+    assert not any("--start" in said for said in report(track_with(body=range(10))).advice())
+
+
+def followed_clip(dance, **changes) -> FollowedClip:
+    """Somebody on a frame of 720 × 600 beside somebody a little smaller."""
+    points, frames = dance(50), np.arange(50)
+    parts = {part: points[:, of] for part, of in part_slices().items()}
+    quiet = {part: np.zeros(50, bool) for part in parts}
+    clip = FollowedClip(
+        track=PoseTrack(**parts, width=720, height=600, fps=Fraction(25)),
+        people=(Person(frames, points), Person(frames, dance(50, start=600, height=380))),
+        chosen=0,
+        asked="largest",
+        swapped=quiet["body"],
+        filled=quiet,
+        jitter=dict.fromkeys(parts, (None, None)),
+    )
+    return replace(clip, **changes)
+
+
+def test_a_close_call_is_told_with_the_way_out(dance):
+    clip = followed_clip(dance)
+    quality = report(clip.track, clip)
+    assert (quality.people, quality.person, quality.runner_up) == (2, 0, 1)
+    assert any("--person 1" in said for said in quality.advice())
+    assert report(clip.track, replace(clip, asked="left")).runner_up is None  # he has been chosen
+    small = followed_clip(dance, people=(clip.people[0], Person(np.arange(50), dance(50, start=600, height=200))))
+    assert report(small.track, small).runner_up is None
+    alone = followed_clip(dance, people=clip.people[:1])
+    assert report(alone.track, alone).advice() == []
+
+
+def test_what_was_mended_is_told_in_frames(dance):
+    filled = np.zeros(50, bool)
+    filled[[3, 10, 11, 12]] = True
+    clip = followed_clip(dance)
+    clip = replace(
+        clip,
+        swapped=np.arange(50) < 8,
+        filled={**clip.filled, "left_hand": filled},
+        jitter={**clip.jitter, "body": (5.25, 1.5)},
+        people=(replace(clip.people[0], doubtful=(20, 21)), clip.people[1]),
+    )
+    quality = report(clip.track, clip)
+    said = quality.sentences()
+    assert "Left and right were mixed up, and mended, in frames 0-7." in said
+    assert "Gaps of up to 0.5 s were filled: left hand in 4 frames." in said
+    assert "In doubt who is who: frames 20-21." in said
+    assert "Jitter, in thousandths of the person's size: body 5.2 → 1.5." in said
+    assert any(line.startswith("Left and right were mixed up often") for line in said)  # more than a tenth
+    told = json.loads(json.dumps(quality.to_json()))
+    assert told["filled"]["left_hand"] == [[3, 3], [10, 12]]
+    assert told["swapped"] == [[0, 7]] and told["doubtful"] == [[20, 21]] and told["jitter"]["body"] == [5.25, 1.5]
+
+
+def test_hands_and_faces_that_are_missed_and_small_people_come_with_advice(dance):
+    clip = followed_clip(dance)
+    bare = replace(clip.track, left_hand=clip.track.left_hand * 0, face=clip.track.face * 0)
+    advice = " ".join(report(bare).advice())
+    assert "Hands are missed" in advice and "The face is seen" in advice and "small" not in advice
+    far = clip.track.map_points(0.25, 0, 0, 720, 600)
+    assert any("The person is small (16%" in said for said in report(far).advice())
 
 
 def test_a_full_track_and_a_single_picture():

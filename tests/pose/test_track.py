@@ -10,7 +10,7 @@ import pytest
 from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.errors import InputError, NoPersonError, UsageError
 from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
-from magicpose_cli.pose.track import choose_person, decoded_ahead, extract_track
+from magicpose_cli.pose.track import choose_largest, decoded_ahead, extract_track, find_people, pose_at
 
 WIDTH, HEIGHT = 96, 64
 
@@ -52,48 +52,65 @@ def clip_of(frames: list[np.ndarray]) -> Clip:
     return Clip(Path("driver.mp4"), WIDTH, HEIGHT, Fraction(30000, 1001), len(frames), lambda: iter(frames))
 
 
-CLIP = [frame_with((0, 10), (20, 30), (70, 20)), frame_with(), frame_with((5, 12)), frame_with((40, 8), (60, 16))]
+# Three squares that walk to the right together; the largest in the middle. Nobody is in frame 5; a fourth comes late.
+CLIP = [frame_with((i, 10), (20 + i, 30), (60 + i, 14)) for i in range(5)]
+CLIP += [frame_with()]
+CLIP += [frame_with((i, 10), (20 + i, 30), (60 + i, 14), (80 + i, 8)) for i in range(6, 12)]
 
 
-def noses(track) -> list[float]:
-    return track.body[:, 0, 0].tolist()
+def walks_from(left: int) -> list[float]:
+    return [0 if i == 5 else left + i for i in range(12)]
 
 
 @pytest.mark.parametrize(
     ("person", "expected"),
     [
-        ("largest", [20, 0, 5, 60]),
-        ("left", [0, 0, 5, 40]),
-        ("right", [70, 0, 5, 60]),
-        ("0", [0, 0, 5, 40]),
-        ("1", [20, 0, 0, 60]),
-        ("2", [70, 0, 0, 0]),
+        ("largest", walks_from(20)),
+        ("left", walks_from(0)),
+        ("0", walks_from(0)),
+        ("1", walks_from(20)),
+        ("2", walks_from(60)),
+        ("3", [0] * 6 + [80 + i for i in range(6, 12)]),
+        ("right", [0] * 6 + [80 + i for i in range(6, 12)]),  # within the first second
     ],
 )
-def test_the_person_asked_for_is_taken(person, expected):
-    track = extract_track(clip_of(CLIP), SquareDetector(), person=person)
-    assert noses(track) == expected
-    assert (track.width, track.height, track.fps) == (WIDTH, HEIGHT, Fraction(30000, 1001))
-    assert not any(getattr(track, part)[1].any() for part in PARTS)
+def test_the_person_asked_for_is_followed(person, expected):
+    followed = extract_track(clip_of(CLIP), SquareDetector(), person=person, raw=True)
+    assert followed.track.body[:, 0, 0].tolist() == expected
+    assert (followed.track.width, followed.track.height, followed.track.fps) == (WIDTH, HEIGHT, Fraction(30000, 1001))
+    assert len(followed.people) == 4
+    assert not any(getattr(followed.track, part)[5].any() for part in PARTS)
 
 
-def test_confidences_and_pixels_arrive_untouched():
-    track = extract_track(clip_of(CLIP), SquareDetector())
-    np.testing.assert_array_equal(track.body[2, [0, 10]], [[5, 0, 0.5], [17, 12, 0.75]])
+def test_raw_confidences_and_pixels_arrive_untouched():
+    track = extract_track(clip_of(CLIP), SquareDetector(), raw=True).track
+    np.testing.assert_array_equal(track.body[2, [0, 10]], [[22, 0, 0.5], [52, 30, 0.75]])
 
 
-def test_frames_and_poses_are_shown_in_order():
-    seen = []
+def test_a_short_absence_is_filled_and_marked():
+    followed = extract_track(clip_of(CLIP), SquareDetector(), person="left")
+    np.testing.assert_allclose(followed.track.body[5, 0], [5, 0, 0.4], atol=0.3)
+    assert np.flatnonzero(followed.filled["body"]).tolist() == [5]
+    assert not followed.swapped.any()
+
+
+def test_each_frame_is_looked_at_once_after_a_reset():
+    advanced = []
     detector = SquareDetector()
-    extract_track(clip_of(CLIP), detector, on_frame=lambda i, f, p: seen.append((i, f.sum(), p and p.box)))
-    assert [(i, total) for i, total, _ in seen] == [(i, f.sum()) for i, f in enumerate(CLIP)]
-    assert [box is None for _, _, box in seen] == [False, True, False, False]
-    assert detector.resets == 1
+    found = find_people(clip_of(CLIP), detector, lambda: advanced.append(1))
+    assert [len(people) for people in found] == [3] * 5 + [0] + [4] * 6
+    assert (len(advanced), detector.resets) == (12, 1)
+
+
+def test_a_pose_is_taken_out_of_a_track():
+    track = extract_track(clip_of(CLIP), SquareDetector(), raw=True).track
+    assert pose_at(track, 5) is None
+    assert pose_at(track, 2).box == (22, 0, 52, 30)
 
 
 def test_a_clip_that_ends_early_gives_the_frames_it_has():
     clip = Clip(Path("x"), WIDTH, HEIGHT, Fraction(25), 99, lambda: iter(CLIP))
-    assert len(extract_track(clip, SquareDetector())) == len(CLIP)
+    assert len(extract_track(clip, SquareDetector()).track) == len(CLIP)
 
 
 def test_nobody_anywhere_is_an_error_that_names_the_file():
@@ -101,7 +118,7 @@ def test_nobody_anywhere_is_an_error_that_names_the_file():
         extract_track(clip_of([frame_with()] * 3), SquareDetector())
     with pytest.raises(NoPersonError, match=r"driver\.mp4.* the picture"):
         extract_track(clip_of([frame_with()]), SquareDetector())
-    with pytest.raises(NoPersonError, match="'7'"):
+    with pytest.raises(NoPersonError, match=r"no person '7': 4 people were found, 0 to 3"):
         extract_track(clip_of(CLIP), SquareDetector(), person="7")
 
 
@@ -124,12 +141,14 @@ def test_a_detector_of_one_cannot_choose():
         with pytest.raises(UsageError, match="squares"):
             extract_track(clip_of(CLIP), One(), person=person)
     for person in ("largest", "0"):
-        extract_track(clip_of(CLIP[2:3]), One(), person=person)
+        assert len(extract_track(clip_of(CLIP[2:3]), One(), person=person).track) == 1
 
 
-def test_people_without_a_point_are_nobody():
-    assert choose_person([PersonPose.empty()], "largest") is None
-    assert choose_person([], "0") is None
+def test_in_a_photo_the_largest_is_chosen():
+    people = SquareDetector().detect(CLIP[0])
+    assert choose_largest(people).box == (20, 0, 50, 30)
+    assert choose_largest([PersonPose.empty()]) is None
+    assert choose_largest([]) is None
 
 
 def test_an_error_while_decoding_comes_after_the_frames_before_it():
@@ -140,8 +159,8 @@ def test_an_error_while_decoding_comes_after_the_frames_before_it():
     seen = []
     clip = Clip(Path("driver.mp4"), WIDTH, HEIGHT, Fraction(25), 9, broken)
     with pytest.raises(InputError, match="cut off"):
-        extract_track(clip, SquareDetector(), on_frame=lambda i, f, p: seen.append(i))
-    assert seen == [0, 1, 2, 3]
+        find_people(clip, SquareDetector(), lambda: seen.append(1))
+    assert len(seen) == len(CLIP)
 
 
 def test_decoding_stays_a_few_frames_ahead_and_ends_when_closed():
@@ -168,5 +187,5 @@ def test_decoding_stays_a_few_frames_ahead_and_ends_when_closed():
 def test_a_failing_listener_ends_the_decoding_thread():
     threads = threading.active_count()
     with pytest.raises(ZeroDivisionError):
-        extract_track(clip_of(CLIP * 50), SquareDetector(), on_frame=lambda i, f, p: 1 / 0)
+        find_people(clip_of(CLIP * 50), SquareDetector(), lambda: 1 / 0)
     assert threading.active_count() == threads

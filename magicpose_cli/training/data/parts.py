@@ -21,8 +21,8 @@ from magicpose_cli.core.image_files import image_files
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import Advance
 from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
-from magicpose_cli.pose.report import ranges_of
-from magicpose_cli.pose.track import extract_track
+from magicpose_cli.pose.ranges import ranges_of
+from magicpose_cli.pose.track import find_people, follow_person, pose_at
 from magicpose_cli.training.data.dataset_request import DatasetRequest
 from magicpose_cli.training.data.segment import FPS, SegmentInfo, encoded, segment_files
 from magicpose_cli.training.data.table import VideoRow
@@ -84,7 +84,6 @@ def make_part(
         kept = _Kept(spool)
 
         def look(number: int, frame: np.ndarray, pose: PersonPose | None) -> None:
-            advance(1, source.name)
             if reason := why_unusable(pose, clip.width, clip.height, request.usable):
                 return kept.drop(number, reason)
             kept.numbers.append(number)
@@ -92,12 +91,14 @@ def make_part(
             kept.faces += sees(pose, "face")
             kept.hands += sees(pose, "left_hand", "right_hand")
 
-        poses = None
+        found = find_people(clip, detector, lambda: advance(1, source.name))
         try:
-            track = extract_track(clip, detector, person=request.person, on_frame=look)
-            poses = _stored_poses(track, kept.numbers, width, height)
+            track = follow_person(clip, found, person=request.person).track
         except NoPersonError:
-            pass  # each frame is dropped for that reason
+            track = PoseTrack.empty(len(found), clip.width, clip.height, clip.fps)
+        for number, frame in zip(range(len(track)), clip.frames(), strict=False):
+            look(number, frame, pose_at(track, number))
+        poses = _stored_poses(track, kept.numbers, width, height)
         row = _row(source, sha256, width, height, own_fps, clip.frame_count, kept, known=True)
         _write_part(part, row, kept, poses, "jpg")
     return row

@@ -1,6 +1,6 @@
 """What a finished training set holds, in sentences for the user."""
 
-from magicpose_cli.pose.report import percent, ranges_text
+from magicpose_cli.pose.ranges import percent, ranges_text
 from magicpose_cli.training.data.table import DatasetTable, VideoRow
 
 _POOR = 0.5  # a share below this deserves a word

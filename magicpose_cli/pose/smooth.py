@@ -1,0 +1,157 @@
+"""Jitter taken out of a person's points without lag, and without taking quick motions with it.
+
+Two low-pass filters of zero phase part each point's path in three bands. The slow one is kept; of the others as much as
+stands out from the noise, moment by moment. The noise is known from the fast band, where people move only now and then.
+So a still hand comes to rest, and a wave keeps its height.
+Sources: Eilers, "A perfect smoother" (2003), with third differences; Wiener's gain for the bands above.
+"""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+
+from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
+
+_ORDER = 3
+_DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
+_LOWEST_RATE = 9.0  # frames a second; below, motions fill every band and nothing tells them from noise
+_FASTEST_SHARE = 0.35  # of the frame rate: a cut-off above that would leave no band to know the noise from
+_WINDOW = 0.15  # seconds to each side over which the middle band's power is looked at
+# Times the noise that a band must have before it is believed: a detector's noise is not white.
+_DOUBT, _DOUBT_FAST = 3.0, 8.0
+
+
+@dataclass(frozen=True)
+class Strength:
+    """Cut-offs in Hz (half amplitude): below ``slow`` all is kept, above ``fast`` what stands out widely.
+
+    ``carried``: the part's points ride on their common middle, and the two are smoothed each for itself, so that the
+    fingers of a hand that waves are still calmed.
+    """
+
+    part: slice
+    slow: float
+    fast: float
+    carried: bool = False
+
+
+_HANDS, _FACE = BODY_COUNT + HAND_COUNT, BODY_COUNT + 2 * HAND_COUNT
+STRENGTHS = (
+    Strength(slice(0, BODY_COUNT), slow=1.2, fast=8.0),
+    Strength(slice(BODY_COUNT, _HANDS), slow=1.5, fast=8.0, carried=True),
+    Strength(slice(_HANDS, _FACE), slow=1.5, fast=8.0, carried=True),
+    Strength(slice(_FACE, _FACE + FACE_COUNT), slow=2.0, fast=9.0, carried=True),
+)
+
+
+def smooth(points: np.ndarray, fps: float, breaks: np.ndarray) -> np.ndarray:
+    """(F, 130, 3) points without jitter; confidences stay, missing points stay missing.
+
+    ``breaks`` (F, 130) is True where a point does not go on from where it was in the frame before; nothing is smoothed
+    across that, nor across frames in which a point is missing; nothing at all below ``_LOWEST_RATE``.
+    """
+    if fps < _LOWEST_RATE:
+        return points
+    there, path = points[..., 2] > 0, points[..., :2].astype(np.float64)
+    slow, fast = np.empty(points.shape[1]), np.empty(points.shape[1])
+    for strength in STRENGTHS:
+        fast[strength.part] = min(strength.fast, _FASTEST_SHARE * fps)
+        slow[strength.part] = min(strength.slow, fast[strength.part][0] / 3)
+    carried = [strength.part for strength in STRENGTHS if strength.carried]
+    for part in carried:  # each part's middle becomes a point of its own, at the end
+        known = there[:, part]
+        middle = (path[:, part] * known[..., None]).sum(axis=1) / np.maximum(known.sum(axis=1), 1)[:, None]
+        path[:, part] -= middle[:, None]
+        path = np.append(path, middle[:, None], axis=1)
+        there = np.append(there, known.any(axis=1)[:, None], axis=1)
+        breaks = np.append(breaks, breaks[:, part].any(axis=1)[:, None], axis=1)
+        slow, fast = np.append(slow, slow[part][0]), np.append(fast, fast[part][0])
+    calm = _calmed(path, there, breaks, slow, fast, fps)
+    out = points.copy()
+    for part, middle in zip(carried, range(points.shape[1], calm.shape[1]), strict=True):
+        calm[:, part] += calm[:, middle : middle + 1]
+    out[..., :2] = np.where(points[..., 2:] > 0, calm[:, : points.shape[1]], 0)
+    return out
+
+
+def _calmed(
+    path: np.ndarray, there: np.ndarray, breaks: np.ndarray, slow: np.ndarray, fast: np.ndarray, fps: float
+) -> np.ndarray:
+    """(F, n, 2) paths by the three bands, each path with cut-offs of its own."""
+    twice = (np.tile(path, (1, 2, 1)), np.tile(there, (1, 2)), np.tile(breaks, (1, 2)))
+    lower, upper = np.split(low_pass(*twice, np.concatenate([slow, fast]), fps), 2, axis=1)
+    rest = path - upper
+    # The median, for quick motions are rare; that of a squared normal number is 0.455 times its mean.
+    noise = np.array([np.median(rest[there[:, n], n] ** 2) if there[:, n].any() else 0.0 for n in range(path.shape[1])])
+    noise /= 0.455
+    shares = np.array([_noise_shares(*pair, fps) for pair in zip(slow, fast, strict=True)])
+
+    def believed(band: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        power = _mean_around((band**2).mean(axis=2), round(_WINDOW * fps))
+        return band * np.clip(1 - expected / np.maximum(power, 1e-12), 0, 1)[..., None]
+
+    middle = believed(upper - lower, _DOUBT * noise * shares[:, 0] / shares[:, 1])
+    return lower + middle + believed(rest, _DOUBT_FAST * noise)
+
+
+def low_pass(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, cutoff: np.ndarray, fps: float) -> np.ndarray:
+    """(F, n, 2) paths without what is quicker than each one's ``cutoff`` (n,) in Hz, where the amplitude is halved.
+
+    A point is only tied to neighbours in time that are ``there`` (F, n), with no break (F, n) between. Phases stay.
+    """
+    frames, count = there.shape
+    if frames <= _ORDER:
+        return path
+    whole = np.ones((frames - _ORDER, count), bool)
+    for n in range(_ORDER + 1):
+        whole &= there[n : frames - _ORDER + n]
+    for n in range(1, _ORDER + 1):
+        whole &= ~breaks[n : frames - _ORDER + n]
+    penalty = _penalty(cutoff, fps)
+    bands = np.zeros((_ORDER + 1, frames, count))
+    bands[0] = 1
+    for apart in range(_ORDER + 1):
+        for n in range(_ORDER + 1 - apart):
+            bands[apart, n : n + frames - _ORDER] += penalty * _DIFFERENCE[n] * _DIFFERENCE[n + apart] * whole
+    return _solve(bands, path)
+
+
+def _penalty(cutoff: np.ndarray, fps: float) -> np.ndarray:
+    return (2 * np.sin(np.pi * cutoff / fps)) ** (-2 * _ORDER)
+
+
+@functools.cache
+def _noise_shares(slow: float, fast: float, fps: float) -> tuple[float, float]:
+    """Which shares of the power of white noise fall into the middle band, and above it."""
+    ripple = (2 * np.sin(np.pi * np.linspace(0, 0.5, 513))) ** (2 * _ORDER)
+    lower, upper = (1 / (1 + _penalty(np.array(cutoff), fps) * ripple) for cutoff in (slow, fast))
+    return float(((upper - lower) ** 2).mean()), float(((1 - upper) ** 2).mean())
+
+
+def _mean_around(values: np.ndarray, reach: int) -> np.ndarray:
+    """(F, n) → the mean of up to ``reach`` frames to each side."""
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    at = np.arange(len(values))
+    first, end = np.maximum(at - reach, 0), np.minimum(at + reach + 1, len(values))
+    return (sums[end] - sums[first]) / (end - first)[:, None]
+
+
+def _solve(bands: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve symmetric banded systems, one for each column: bands (4, F, n) from the diagonal up, right (F, n, 2).
+
+    By an LDLᵀ factorisation, frame after frame, for all columns at once.
+    """
+    width, frames, _ = bands.shape
+    factor, out = bands.copy(), right.copy()  # in place: the diagonal D in row 0, L's columns in the others
+    for t in range(frames):
+        for n in range(1, min(width, frames - t)):
+            ratio = factor[n, t] / factor[0, t]
+            for m in range(n, min(width, frames - t)):
+                factor[m - n, t + n] -= ratio * factor[m, t]
+            out[t + n] -= ratio[:, None] * out[t]
+    for t in range(frames - 1, -1, -1):
+        for n in range(1, min(width, frames - t)):
+            out[t] -= factor[n, t][:, None] * out[t + n]
+        out[t] /= factor[0, t][:, None]
+    return out
