@@ -51,7 +51,7 @@ def open_inputs(request: AnimationRequest, native_size: int, progress: Progress 
         progress.note(note)
     person = None
     if request.fit == "auto":
-        person = person_in(reference, request.detector, request.reference_poses)
+        person = person_in(reference, request.detector, request.reference_poses, request.device)
         if person is None:
             progress.note(f"no person was found in {request.reference}; --reference-poses can give the keypoints")
     size = parse_size(request.size) if request.size else native_size

@@ -16,7 +16,7 @@ from typing import Any
 
 from magicpose_cli.core.device import DEVICES, DTYPES, parse_device
 from magicpose_cli.core.errors import InputError, UsageError
-from magicpose_cli.core.names import DETECTORS, FITS, PLANNED_DETECTORS, SCHEDULERS
+from magicpose_cli.core.names import DETECTORS, FITS, SCHEDULERS
 
 CONVERTED_DTYPES = ("float16", "bfloat16", "float32")
 EXISTING = ("refuse", "overwrite", "skip")
@@ -106,7 +106,8 @@ class AnimationRequest:
 class ExtractionRequest:
     """What ``extract`` is asked to do. ``fps`` None is the driving video's own; ``start`` and ``end`` are seconds.
 
-    ``maps`` also draws the pose maps as PNGs, ``preview`` lays the skeleton over the driving video.
+    ``maps`` also draws the pose maps as PNGs, ``preview`` lays the skeleton over the driving video. ``device`` is for
+    detectors that can choose.
     """
 
     driving: Path
@@ -118,6 +119,7 @@ class ExtractionRequest:
     end: float | None = None
     maps: bool = False
     preview: bool = False
+    device: str = "auto"
     existing: str = "refuse"
 
 
@@ -187,7 +189,7 @@ def check_request(request: AnimationRequest) -> None:
     """Raise UsageError on any value that cannot work, before anything is read or loaded."""
     check_choice("preset", request.preset, PRESETS)
     check_choice("fit", request.fit, FITS)
-    check_choice("detector", request.detector, ("auto", *DETECTORS, *PLANNED_DETECTORS))
+    check_choice("detector", request.detector, ("auto", *DETECTORS))
     check_choice("dtype", request.dtype, DTYPES)
     check_choice("device", request.device.partition(":")[0], DEVICES)
     parse_device(request.device)
@@ -210,7 +212,9 @@ def check_request(request: AnimationRequest) -> None:
 
 def check_extraction(request: ExtractionRequest) -> None:
     """Raise UsageError on any value that cannot work, before anything is read."""
-    check_choice("detector", request.detector, ("auto", *DETECTORS, *PLANNED_DETECTORS))
+    check_choice("detector", request.detector, ("auto", *DETECTORS))
+    check_choice("device", request.device.partition(":")[0], DEVICES)
+    parse_device(request.device)
     check_person(request.person)
     check_span(request.start, request.end)
     if request.fps is not None:

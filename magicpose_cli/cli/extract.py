@@ -8,7 +8,7 @@ import typer
 
 from magicpose_cli.animation.request import ExtractionRequest, check_extraction
 from magicpose_cli.cli.console import Console, amount, duration
-from magicpose_cli.cli.options import Detector, End, Fps, Overwrite, Person, Start
+from magicpose_cli.cli.options import Detector, Device, End, Fps, Overwrite, Person, Start
 
 EXAMPLES = (
     "magicpose extract dance.mp4 -o poses/",
@@ -37,6 +37,7 @@ def extract(
     preview: Annotated[
         bool, typer.Option("--preview", help="Also lay the skeleton over the video: FOLDER/preview.mp4.")
     ] = DEFAULTS.preview,
+    device: Device = DEFAULTS.device,
     overwrite: Overwrite = False,
 ) -> dict[str, Any]:
     """Find the person's poses in a video.
@@ -54,6 +55,7 @@ def extract(
         end=end,
         maps=maps,
         preview=preview,
+        device=device,
         existing="overwrite" if overwrite else "refuse",
     )
     check_extraction(request)

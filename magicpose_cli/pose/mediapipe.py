@@ -24,7 +24,7 @@ from magicpose_cli.core.keypoints import (
     RIGHT_SHOULDER,
 )
 from magicpose_cli.core.opencv_guard import explain_opencv
-from magicpose_cli.pose.detector import PersonPose
+from magicpose_cli.pose.detector import PersonPose, PoseDetector, check_frame
 from magicpose_cli.pose.quiet import without_native_noise
 
 # Holistic looks at crops of 192 to 256 pixels, so more than this adds nothing but cost. Measured at 1080 × 1920: half
@@ -55,7 +55,7 @@ FACE_OF_478 = (
 _FACE_PAIRS = np.array([v if isinstance(v, tuple) else (v, v) for v in FACE_OF_478])  # (70, 2)
 
 
-class MediaPipeDetector:
+class MediaPipeDetector(PoseDetector):
     """MediaPipe Holistic as a ``PoseDetector``.
 
     ``still`` searches each frame afresh (single photos). Otherwise the person is followed from frame to frame, and
@@ -80,8 +80,7 @@ class MediaPipeDetector:
 
     def detect(self, frame: np.ndarray) -> list[PersonPose]:
         """The person in an RGB uint8 (height, width, 3) frame, in its pixels: a list of one, or of none."""
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-            raise ValueError(f"a frame is uint8 (height, width, 3), not {frame.dtype} {frame.shape}")
+        check_frame(frame)
         if self._still:
             self.reset()  # its own still mode goes on following face and hands
         self._used = True

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 
 import numpy as np
@@ -38,12 +38,13 @@ def extract_track(
     detector.reset()
     poses: list[PersonPose | None] = []
     with progress.stage("finding poses", clip.frame_count) as advance, closing(decoded_ahead(clip.frames)) as frames:
-        for index, frame in enumerate(frames):
-            pose = choose_person(detector.detect(frame), person)
-            poses.append(pose)
-            if on_frame:
-                on_frame(index, frame, pose)
-            advance()
+        for batch in in_batches(frames, detector.batch_size):
+            for frame, people in zip(batch, detector.detect_batch(batch), strict=True):
+                pose = choose_person(people, person)
+                if on_frame:
+                    on_frame(len(poses), frame, pose)
+                poses.append(pose)
+                advance()
     if not poses:
         raise InputError(f"{clip.path}: the video holds no frame", "try another file")
     if not any(poses):
@@ -87,6 +88,23 @@ def choose_person(people: list[PersonPose], person: str) -> PersonPose | None:
 def _middle(pose: PersonPose) -> float:
     left, _, right, _ = pose.box or (0.0, 0.0, 0.0, 0.0)
     return (left + right) / 2
+
+
+def in_batches(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+    """``frames``, ``size`` at a time; the last batch may be smaller. An error comes after the frames before it."""
+    batch: list[np.ndarray] = []
+    try:
+        for frame in frames:
+            batch.append(frame)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def decoded_ahead(frames: Callable[[], Iterator[np.ndarray]], ahead: int = _AHEAD) -> Iterator[np.ndarray]:
