@@ -21,8 +21,10 @@ def find_peaks(maps: Tensor, threshold: float, width: float, height: float) -> t
     ``width`` × ``height`` pixels of the input count; what is beyond is padding.
     """
     fine = _finer(maps)[..., : round(height * _FINER / STRIDE), : round(width * _FINER / STRIDE)]
-    highest = F.max_pool2d(fine, 3, stride=1, padding=1)
-    peaks = torch.where((fine == highest) & (fine > threshold), fine, fine.new_zeros(()))
+    # A cell is a peak where it is the first of the highest among its neighbours: of equal ones side by side one counts.
+    _, highest = F.max_pool2d(fine, 3, stride=1, padding=1, return_indices=True)
+    own = torch.arange(fine[0, 0].numel(), device=fine.device).view(fine.shape[2:])
+    peaks = torch.where((highest == own) & (fine > threshold), fine, fine.new_zeros(()))
     scores, places = peaks.flatten(2).topk(min(MAX_PEAKS, peaks[0, 0].numel()))  # (N, K, P)
     return _positions(fine, places), scores
 

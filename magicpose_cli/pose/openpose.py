@@ -52,15 +52,15 @@ class OpenPoseDetector(PoseDetector):
         """People in each of several frames of one size; their bodies are found first, then all hands, all faces."""
         for frame in frames:
             check_frame(frame)
-        bodies = self._bodies(frames)
+        bodies = self.bodies(frames)
         owners = [(n, body) for n, found in enumerate(bodies) for body in found]
         pictures = [frames[n] for n, _ in owners]
         parts = {"body": [body for _, body in owners]}
         for part in ("left_hand", "right_hand"):
             squares = [hand_square(body, part) for _, body in owners]
-            parts[part] = self._points(pictures, squares, HAND_SIDE, HAND_COUNT, self._hand_maps)
+            parts[part] = self.points_in(pictures, squares, HAND_SIDE, HAND_COUNT, self.hand_maps)
         squares = [face_square(body) for _, body in owners]
-        parts["face"] = self._points(pictures, squares, FACE_SIDE, FACE_COUNT, self._face_maps)
+        parts["face"] = self.points_in(pictures, squares, FACE_SIDE, FACE_COUNT, self.face_maps)
         people: list[list[PersonPose]] = [[] for _ in frames]
         for row, (n, _) in enumerate(owners):
             height, width = frames[n].shape[:2]
@@ -76,7 +76,7 @@ class OpenPoseDetector(PoseDetector):
         """Free the networks; the detector is of no use afterwards."""
         del self._networks
 
-    def _bodies(self, frames: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+    def bodies(self, frames: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """(18, 3) bodies in each frame, in its pixels."""
         height, width = frames[0].shape[:2]
         scale = BODY_SIDE / min(height, width)
@@ -88,7 +88,7 @@ class OpenPoseDetector(PoseDetector):
         factors = np.array([width / small[0], height / small[1], 1], np.float32)
         return [[body * factors for body in found] for found in associate(fields, positions, scores)]
 
-    def _points(
+    def points_in(
         self,
         pictures: list[np.ndarray],
         squares: list[Square | None],
@@ -110,7 +110,7 @@ class OpenPoseDetector(PoseDetector):
                 found[row] = np.where(each[:, 2:] > 0, np.minimum(moved, (np.inf, np.inf, 1)), 0)
         return found
 
-    def _hand_maps(self, crops: list[np.ndarray]) -> Tensor:
+    def hand_maps(self, crops: list[np.ndarray]) -> Tensor:
         """(N, 22, 46, 46), the mean over the scales."""
         size = HAND_SIDE // STRIDE
         maps = []
@@ -120,7 +120,7 @@ class OpenPoseDetector(PoseDetector):
             maps.append(F.interpolate(found, (size, size), mode="bicubic", align_corners=False, antialias=scale > 1))
         return torch.stack(maps).mean(dim=0)
 
-    def _face_maps(self, crops: list[np.ndarray]) -> Tensor:
+    def face_maps(self, crops: list[np.ndarray]) -> Tensor:
         """(N, 71, 48, 48)"""
         return self._networks.face(self._tensor(crops))[-1]
 
@@ -131,6 +131,6 @@ class OpenPoseDetector(PoseDetector):
 
 
 def load(files: Mapping[str, Path], device: str = "auto") -> OpenPoseDetector:
-    """The detector with the weights in ``files`` (see ``load_networks``). Raises DeviceError for a device that fails."""
+    """The detector with the weights in ``files``. Raises as ``load_networks``, DeviceError for a device that fails."""
     chosen = choose_device(device)
     return OpenPoseDetector(load_networks(files, chosen), chosen)

@@ -38,7 +38,7 @@ class Networks:
 
 def empty_networks() -> Networks:
     """The networks without weights. Raises UsageError where controlnet_aux is not installed or does not load."""
-    model, face = _import("model"), _import("face")
+    model, face = controlnet_aux_module("model"), controlnet_aux_module("face")
     return Networks(model.bodypose_model(), model.handpose_model(), face.FaceNet())
 
 
@@ -64,8 +64,9 @@ def fill(network: nn.Module, path: Path) -> None:
     odd = [name for key, name in wanted.items() if name in tensors and _differ(tensors[name], network, key)]
     for problem, names in (("does not hold", missing), ("also holds", unknown), ("has another shape of", odd)):
         if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
             raise IntegrityError(
-                f"{path} is not this OpenPose network's checkpoint: it {problem} {names[0]} ({len(names)} such tensors)",
+                f"{path} is not this OpenPose network's checkpoint: it {problem} {names[0]}{more}",
                 "fetch it again: magicpose download openpose",
             )
     network.load_state_dict({key: tensors[name] for key, name in wanted.items()})
@@ -75,7 +76,7 @@ def _differ(tensor: torch.Tensor, network: nn.Module, key: str) -> bool:
     return tensor.shape != network.get_parameter(key).shape
 
 
-def _import(name: str) -> ModuleType:
+def controlnet_aux_module(name: str) -> ModuleType:
     """A module of controlnet_aux/open_pose, without the dozen other annotators that the package itself imports."""
     spec = importlib.util.find_spec("controlnet_aux")
     if spec is None or spec.origin is None:

@@ -12,7 +12,7 @@ _GREY = 114
 
 
 def letterboxed(picture: np.ndarray, width: int, height: int) -> tuple[np.ndarray, float]:
-    """RGB uint8 → BGR float32 (3, height, width), 0 to 255, scaled to fit, grey to the right and below; and the scale."""
+    """RGB uint8 → BGR float32 (3, height, width), 0 to 255, scaled to fit, grey right and below; and the scale."""
     import cv2
 
     scale = min(width / picture.shape[1], height / picture.shape[0])
