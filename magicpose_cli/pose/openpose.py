@@ -21,6 +21,7 @@ from magicpose_cli.pose.openpose_networks import Networks, load_networks
 from magicpose_cli.pose.part_affinity import associate
 
 BODY_SIDE = 184  # pixels of a frame's shorter side as the body network sees it, as controlnet_aux has it
+BODY_LONGEST = 4 * BODY_SIDE  # and of its longer side at most
 HAND_SIDE, FACE_SIDE = 368, 384  # pixels of a crop as its network sees it
 BODY_THRESHOLD, CROP_THRESHOLD = 0.1, 0.05  # a map's value below which its point is missing
 _GREY = 128
@@ -79,7 +80,7 @@ class OpenPoseDetector(PoseDetector):
     def bodies(self, frames: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
         """(18, 3) bodies in each frame, in its pixels."""
         height, width = frames[0].shape[:2]
-        scale = BODY_SIDE / min(height, width)
+        scale = min(BODY_SIDE / min(height, width), BODY_LONGEST / max(height, width))
         small = max(1, round(width * scale)), max(1, round(height * scale))
         pictures = self._tensor([scaled(frame, *small) for frame in frames])
         padding = (0, -small[0] % STRIDE, 0, -small[1] % STRIDE)
