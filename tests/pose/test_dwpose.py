@@ -60,7 +60,7 @@ def save(path: Path, nodes: list, inputs: dict, outputs: dict, constants: dict[s
 
 
 def person_finder(path: Path) -> Path:
-    """YOLOX in small, one picture at a time: a cell of stride 16 whose middle is red is a person of 16 × 32 pixels."""
+    """YOLOX in small, one picture at a time: a cell of stride 16 that is red is a person of 16 × 32 pixels."""
     node = onnx.helper.make_node
     box = np.array([0.5, 0.5, 0, np.log(2)], np.float32)
     return save(
@@ -68,7 +68,8 @@ def person_finder(path: Path) -> Path:
         [
             node("Slice", ["images", "two", "three", "axis"], ["red"]),  # BGR: the last channel
             node("AveragePool", ["red"], ["means"], kernel_shape=[16, 16], strides=[16, 16]),
-            node("Div", ["means", "full"], ["share"]),
+            node("Sub", ["means", "half"], ["above"]),
+            node("Div", ["above", "half"], ["share"]),
             node("Reshape", ["share", "column"], ["objectness"]),  # (1, 16, 1)
             node("Concat", ["boxes", "objectness", "one"], ["middle"], axis=2),
             node("Concat", ["before", "middle", "after"], ["output"], axis=1),
@@ -79,7 +80,7 @@ def person_finder(path: Path) -> Path:
             "two": np.array([2]),
             "three": np.array([3]),
             "axis": np.array([1]),
-            "full": np.array(255, np.float32),
+            "half": np.array(127, np.float32),
             "column": np.array([1, 16, 1]),
             "boxes": np.tile(box, (1, 16, 1)),
             "one": np.ones((1, 16, 1), np.float32),
@@ -95,7 +96,7 @@ def point_finder(path: Path, count: int = 133, second: str = "simcc_y") -> Path:
     nodes, sizes = [], (91, 21, count - 112)
     for axis, kept in (("x", 2), ("y", 3)):
         parts = []
-        for channel, size in enumerate(sizes):
+        for channel in range(3):
             name = f"{axis}{channel}"
             nodes += [
                 node("Slice", ["input", f"from{channel}", f"to{channel}", "channels"], [f"{name}_one"]),
@@ -139,8 +140,8 @@ def frame_of(*people: tuple[int, int]) -> np.ndarray:
     for column, row in people:
         x, y = column * 64, row * 64
         frame[y : y + 64, x : x + 64] = PERSON
-        frame[y + 30 : y + 34, x + 8 : x + 12] = (200, 255, 0)
-        frame[y + 30 : y + 34, x + 52 : x + 56] = (200, 0, 255)
+        frame[y + 26 : y + 38, x + 4 : x + 16] = (200, 255, 0)
+        frame[y + 26 : y + 38, x + 48 : x + 60] = (200, 0, 255)
     return frame
 
 

@@ -133,7 +133,42 @@ def test_the_same_maps_and_body_peaks_as_controlnet_aux(spread, described):
     positions, scores = find_peaks(our_maps[:, :BODY_COUNT], BODY_THRESHOLD, 224, 184)
     ours = positions[scores > 0].numpy() * 2  # the network sees half the frame
     points = candidates[:, :2] + 0.5  # a pixel's index → its middle
-    assert 30 < len(points) < 1000 and 0.8 < len(ours) / len(points) < 1.3
-    away = np.linalg.norm(points[:, None] - ours[None], axis=2).min(axis=1)
-    assert np.median(away) < 1.5  # pixels of the frame; a cell of the maps is 16
-    assert (away < 4).mean() > 0.9
+    assert len(points) > 100 and 0.9 < len(ours) / len(points) < 1.1
+    away = np.linalg.norm(points[:, None] - ours[None], axis=2)
+    # A cell of the maps is 16 pixels of the frame. On noise controlnet_aux's blur moves the tops, to no side.
+    assert np.median(away.min(axis=1)) < 2.5
+    assert (away.min(axis=1) < 8).mean() > 0.9
+    assert np.abs(np.median(points - ours[away.argmin(axis=1)], axis=0)).max() < 0.5
+
+
+class Drawn(torch.nn.Module):
+    """A network that has seen these maps, whatever it is shown."""
+
+    def __init__(self, fields: torch.Tensor, maps: torch.Tensor) -> None:
+        super().__init__()
+        self.fields, self.maps = torch.nn.Parameter(fields[None], False), torch.nn.Parameter(maps[None], False)
+
+    def forward(self, pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        assert pictures.shape[2:] == torch.Size(8 * side for side in self.maps.shape[2:])
+        return self.fields, self.maps
+
+
+def test_the_same_people_as_controlnet_aux(spread, described, truth):
+    people = [
+        truth.standing(10, -5, 0.9),
+        truth.standing(130, 0, 0.9, missing=(4, 10, 16)),
+        truth.standing(250, 4, 0.7),
+    ]
+    network = Drawn(*truth.body_maps(people, 368, 184))
+    theirs = controlnet_aux_module("body").Body(str(spread[1]))
+    theirs.model = network
+    frame = np.zeros((368, 736, 3), np.uint8)
+    candidates, found = theirs(frame)
+    ours = OpenPoseDetector(Networks(network, described.hand, described.face), torch.device("cpu")).bodies([frame])[0]
+    assert len(found) == len(ours) == 3
+    for row in found[:, :18].astype(int):
+        points = np.where(row[:, None] >= 0, candidates[row, :3] + (0.5, 0.5, 0), 0)
+        nearest = min(ours, key=lambda person: np.abs(person[:, :2] - points[:, :2]).sum())
+        assert ((nearest[:, 2] > 0) == (row >= 0)).all()
+        assert np.abs(nearest[:, :2] - points[:, :2]).max() < 1.5  # pixels of the frame
+        assert np.abs(nearest[:, 2] - points[:, 2]).max() < 0.05
