@@ -1,9 +1,15 @@
 """The DWPose detector on small ONNX networks built here, and the mapping of its 133 points."""
 
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from magicpose_cli.core.errors import IntegrityError
 from magicpose_cli.core.keypoints import FACE_LEFT_PUPIL, FACE_RIGHT_PUPIL, LEFT_WRIST, NECK, NOSE, RIGHT_EAR
@@ -197,3 +203,44 @@ def test_a_file_that_is_no_network_is_refused(tmp_path, files):
     broken.write_bytes(files["dwpose-points"].read_bytes()[:200])
     with pytest.raises(IntegrityError, match="no ONNX network"):
         load(files | {"dwpose-points": broken}, "cpu")
+
+
+def test_extract_takes_it_where_its_weights_are_and_says_so(tmp_path, files, monkeypatch):
+    """The command itself, with a list of weights that names the small networks."""
+    entries = []
+    for name, path in files.items():
+        (tmp_path / "weights" / name).mkdir(parents=True)
+        shutil.copy(path, tmp_path / "weights" / name)
+        fields = {
+            "name": name,
+            "repo": "nobody/small",
+            "file": path.name,
+            "revision": "0" * 40,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "format": "onnx",
+            "licence": "none",
+            "purpose": "a test",
+        }
+        lines = [f"{key} = {json.dumps(value)}" for key, value in fields.items()]
+        entries.append("\n".join(["[[weight]]", *lines, f"size = {path.stat().st_size}", 'used_for = ["dwpose"]']))
+    (tmp_path / "list.toml").write_text("\n".join(entries))
+    monkeypatch.setenv("MAGICPOSE_WEIGHTS_TOML", str(tmp_path / "list.toml"))
+    monkeypatch.setenv("MAGICPOSE_HOME", str(tmp_path))
+    (tmp_path / "frames").mkdir()
+    for number, column in enumerate((0, 1, 2)):
+        Image.fromarray(frame_of((column, 0))).save(tmp_path / "frames" / f"{number}.png")
+
+    def run(*more: str) -> subprocess.CompletedProcess:
+        words = [sys.executable, "-m", "magicpose_cli", "extract", "frames", "-o", "poses", "--json", *more]
+        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    done = run("--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert "detector dwpose (" in done.stderr
+    assert json.loads(done.stdout)["detector"].startswith("dwpose ")
+    [person] = json.loads((tmp_path / "poses" / "000002_keypoints.json").read_text())["people"]
+    assert abs(person["hand_left_keypoints_2d"][0] - (128 + 10)) < 6.7
+    simcc = tmp_path / "weights" / "dwpose-points" / "simcc.onnx"
+    simcc.write_bytes(simcc.read_bytes()[::-1])
+    broken = run("--overwrite")
+    assert broken.returncode == 33 and "magicpose download dwpose-points" in broken.stderr
