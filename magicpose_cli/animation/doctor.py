@@ -46,6 +46,8 @@ def examine() -> list[Check]:
         ("embedded model", _mini),
         ("full model", _full),
         ("pose detector", _detector),
+        ("detector dwpose", lambda: _further_detector("dwpose")),
+        ("detector openpose", lambda: _further_detector("openpose")),
         ("video codecs", _codecs),
         ("diffusers", _diffusers),
     )
@@ -169,14 +171,33 @@ def _detector() -> Check:
         return Check("pose detector", "broken", "mediapipe is not installed", fix)
     import numpy as np
 
-    from magicpose_cli.pose.detector import make_detector
+    from magicpose_cli.pose.registry import make_detector
 
-    detector = make_detector("auto", still=True)
+    detector = make_detector("mediapipe", still=True, device="cpu")
     try:
         detector.detect(np.zeros((128, 128, 3), np.uint8))
     finally:
         detector.close()
-    return Check("pose detector", "ok", f"{detector.name} {detector.version}")
+    return Check("pose detector", "ok", f"{detector.name} {detector.version}, embedded")
+
+
+def _further_detector(name: str) -> Check:
+    """A detector that wants an extra and a download. It is not loaded: its networks take seconds and gigabytes."""
+    import importlib.util
+
+    from magicpose_cli.pose.registry import KINDS, install_command
+    from magicpose_cli.weights.verify import intact_files
+
+    kind = KINDS[name]
+    commands = []
+    if importlib.util.find_spec(kind.package) is None:
+        commands.append(install_command(kind))
+    if not intact_files(name).keys() >= set(kind.weights):
+        commands.append(f"magicpose download {name}")
+    title = f"detector {name}"
+    if commands:
+        return Check(title, "note", f"not here ({kind.about})", f"run: {'; '.join(commands)}")
+    return Check(title, "ok", f"{kind.about}: its package and weights are here")
 
 
 def _codecs() -> Check:

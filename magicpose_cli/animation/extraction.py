@@ -14,7 +14,6 @@ import numpy as np
 
 from magicpose_cli.animation.request import ExtractionRequest, check_extraction, parse_fps
 from magicpose_cli.animation.run_folder import sha256_of
-from magicpose_cli.animation.versions import package_version
 from magicpose_cli.conditions.draw import draw_track
 from magicpose_cli.conditions.overlay import draw_overlay, draw_people
 from magicpose_cli.core.clip import Clip
@@ -25,14 +24,16 @@ from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.pose.clean import part_slices
 from magicpose_cli.pose.clip_info import CLIP_FILE
-from magicpose_cli.pose.detector import DEFAULT, PersonPose, make_detector
+from magicpose_cli.pose.detector import PersonPose
 from magicpose_cli.pose.openpose_json import POSE_FOLDER_FILES, ClipInfo, check_poses_output, write_poses
+from magicpose_cli.pose.registry import choose_detector, detector_version, make_detector
 from magicpose_cli.pose.report import report
 from magicpose_cli.pose.track import FollowedClip, check_person, extract_track, pose_at
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.source import check_file
 from magicpose_cli.video.write import write_video
+from magicpose_cli.weights.verify import intact_files
 
 MAPS_FOLDER = "maps"
 PREVIEW_FILE = "preview.mp4"
@@ -76,7 +77,7 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
     )
     for note in clip.notes:
         progress.note(note)
-    detector = make_detector(request.detector)
+    detector = make_detector(request.detector, device=request.device, find_weights=intact_files, progress=progress)
     try:
         check_person(request.person, detector)
         followed = extract_track(clip, detector, person=request.person, raw=request.raw, progress=progress)
@@ -142,8 +143,8 @@ def cached_extraction(request: ExtractionRequest, progress: Progress = SILENT) -
 def cache_folder(request: ExtractionRequest) -> Path:
     """Where under ``core.paths.poses_root()`` the poses of this driving video lie: named by its sha256 and the way."""
     check_file(request.driving, folder_allowed=True)
-    name = DEFAULT if request.detector == "auto" else request.detector
-    way = (name, package_version(name), request.person, request.raw, request.fps, request.start, request.end)
+    kind = choose_detector(request.detector, intact_files).kind
+    way = (kind.name, detector_version(kind), request.person, request.raw, request.fps, request.start, request.end)
     key = hashlib.sha256(repr(way).encode()).hexdigest()[:8]
     return poses_root() / f"{sha256_of(request.driving)[:32]}-{key}"
 

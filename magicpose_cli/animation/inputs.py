@@ -51,7 +51,7 @@ def open_inputs(request: AnimationRequest, native_size: int, multiple: int, prog
         progress.note(note)
     person = None
     if request.fit == "auto":
-        person = person_in(reference, request.detector, request.reference_poses)
+        person = person_in(reference, request.detector, request.reference_poses, request.device)
         if person is None:
             raise NoPersonError(
                 f"no person was found in {request.reference}, so the poses cannot be fitted to one",

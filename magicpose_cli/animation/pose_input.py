@@ -187,6 +187,7 @@ def _extraction(request: AnimationRequest) -> ExtractionRequest:
         fps=request.fps,
         start=request.start,
         end=request.end,
+        device=request.device,
     )
 
 

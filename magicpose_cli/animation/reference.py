@@ -5,12 +5,16 @@ from pathlib import Path
 import numpy as np
 
 from magicpose_cli.core.errors import InputError, NoPersonError
-from magicpose_cli.pose.detector import PersonPose, make_detector
+from magicpose_cli.pose.detector import PersonPose
 from magicpose_cli.pose.openpose_json import read_poses
+from magicpose_cli.pose.registry import make_detector
 from magicpose_cli.pose.track import choose_largest
+from magicpose_cli.weights.verify import intact_files
 
 
-def person_in(reference: np.ndarray, detector: str, poses: Path | None = None) -> PersonPose | None:
+def person_in(
+    reference: np.ndarray, detector: str, poses: Path | None = None, device: str = "auto"
+) -> PersonPose | None:
     """Keypoints of the person in a photo, in its pixels: from the first frame of ``poses``, or found in the photo.
 
     None where the detector finds nobody. Raises InputError where ``poses`` belong to a picture of
@@ -18,7 +22,7 @@ def person_in(reference: np.ndarray, detector: str, poses: Path | None = None) -
     """
     if poses is not None:
         return _read_person(poses, reference.shape[1], reference.shape[0])
-    finder = make_detector(detector, still=True)
+    finder = make_detector(detector, still=True, device=device, find_weights=intact_files)
     try:
         person = choose_largest(finder.detect(reference))
     finally:

@@ -16,7 +16,7 @@ from typing import Any
 
 from magicpose_cli.core.device import DEVICES, DTYPES, parse_device
 from magicpose_cli.core.errors import InputError, UsageError
-from magicpose_cli.core.names import DETECTORS, FITS, FRAMINGS, PLANNED_DETECTORS, SCHEDULERS
+from magicpose_cli.core.names import DETECTORS, FITS, FRAMINGS, SCHEDULERS
 
 CONVERTED_DTYPES = ("float16", "bfloat16", "float32")
 EXISTING = ("refuse", "overwrite", "skip")
@@ -111,7 +111,7 @@ class ExtractionRequest:
 
     ``raw`` keeps the points as the detector gave them: sides not mended, gaps not filled, jitter not taken out.
     ``maps`` also draws the pose maps as PNGs, ``preview`` lays the skeleton over the driving video. ``lenient`` takes
-    the good part of a damaged video.
+    the good part of a damaged video. ``device`` is for detectors that can choose.
     """
 
     driving: Path
@@ -125,6 +125,7 @@ class ExtractionRequest:
     maps: bool = False
     preview: bool = False
     lenient: bool = False
+    device: str = "auto"
     existing: str = "refuse"
 
 
@@ -221,7 +222,7 @@ def check_request(request: AnimationRequest) -> None:
     check_choice("preset", request.preset, PRESETS)
     check_choice("fit", request.fit, FITS)
     check_choice("framing", request.framing, FRAMINGS)
-    check_choice("detector", request.detector, ("auto", *DETECTORS, *PLANNED_DETECTORS))
+    check_choice("detector", request.detector, ("auto", *DETECTORS))
     check_choice("dtype", request.dtype, DTYPES)
     check_choice("device", request.device.partition(":")[0], DEVICES)
     parse_device(request.device)
@@ -244,7 +245,9 @@ def check_request(request: AnimationRequest) -> None:
 
 def check_extraction(request: ExtractionRequest) -> None:
     """Raise UsageError on any value that cannot work, before anything is read."""
-    check_choice("detector", request.detector, ("auto", *DETECTORS, *PLANNED_DETECTORS))
+    check_choice("detector", request.detector, ("auto", *DETECTORS))
+    check_choice("device", request.device.partition(":")[0], DEVICES)
+    parse_device(request.device)
     check_person(request.person)
     check_span(request.start, request.end)
     if request.fps is not None:

@@ -8,7 +8,7 @@ import typer
 
 from magicpose_cli.animation.request import ExtractionRequest, check_extraction
 from magicpose_cli.cli.console import Console, amount, duration
-from magicpose_cli.cli.options import Detector, End, Fps, Lenient, Overwrite, Person, Start, finished
+from magicpose_cli.cli.options import Detector, Device, End, Fps, Lenient, Overwrite, Person, Start, finished
 
 EXAMPLES = (
     "magicpose extract dance.mp4 -o poses/",
@@ -41,6 +41,7 @@ def extract(
         bool, typer.Option("--preview", help="Also lay the skeleton over the video: FOLDER/preview.mp4.")
     ] = DEFAULTS.preview,
     lenient: Lenient = DEFAULTS.lenient,
+    device: Device = DEFAULTS.device,
     overwrite: Overwrite = False,
 ) -> dict[str, Any]:
     """Find the person's poses in a video.
@@ -60,6 +61,7 @@ def extract(
         maps=maps,
         preview=preview,
         lenient=lenient,
+        device=device,
         existing="overwrite" if overwrite else "refuse",
     )
     check_extraction(request)

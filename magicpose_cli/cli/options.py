@@ -12,13 +12,20 @@ import typer
 from magicpose_cli import __version__
 from magicpose_cli.cli.console import Console, duration
 from magicpose_cli.core.errors import PartialError
+from magicpose_cli.core.names import DETECTORS
 
-Device = Annotated[str, typer.Option(metavar="auto|cuda|mps|cpu", help="Where the model runs.")]
+Device = Annotated[str, typer.Option(metavar="auto|cuda|mps|cpu", help="Where the networks run.")]
 Dtype = Annotated[
     str,
     typer.Option(metavar="auto|float32|float16|bfloat16", help="Number type of the model; auto: float16 on CUDA."),
 ]
-Detector = Annotated[str, typer.Option(metavar="auto|mediapipe", help="What finds the person's keypoints.")]
+Detector = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(("auto", *DETECTORS)),
+        help="What finds the person's keypoints; auto: the first of these that is on this machine.",
+    ),
+]
 Person = Annotated[
     str,
     typer.Option(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from magicpose_cli.core.errors import DeviceError, UsageError
@@ -43,6 +45,11 @@ def choose_device(name: str = "auto") -> torch.device:
             "run 'magicpose doctor' to see them, or use --device cuda",
         )
     return torch.device(kind) if index is None else torch.device(kind, index)
+
+
+def has_nvidia_driver() -> bool:
+    """True where NVIDIA's driver is installed, whether or not torch can use it. Does not load torch."""
+    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia/version").exists()
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:

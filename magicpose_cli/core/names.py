@@ -3,5 +3,4 @@
 SCHEDULERS = ("ddim", "dpm++", "unipc")
 FITS = ("auto", "none")
 FRAMINGS = ("auto", "photo", "person")
-DETECTORS = ("mediapipe",)
-PLANNED_DETECTORS = ("openpose", "dwpose")  # told as such, not as unknown
+DETECTORS = ("dwpose", "openpose", "mediapipe")  # in the order in which 'auto' tries them

@@ -1,21 +1,14 @@
-"""What a pose detector is, what it gives, and the registry of those that exist."""
+"""What a pose detector is, and what it gives."""
 
-import difflib
-import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
-from magicpose_cli.core.names import DETECTORS, PLANNED_DETECTORS
 
 PARTS = {"body": BODY_COUNT, "left_hand": HAND_COUNT, "right_hand": HAND_COUNT, "face": FACE_COUNT}
-
-DEFAULT = "mediapipe"
-# name → class, in the module of that name beside this one
-_CLASSES = {"mediapipe": "MediaPipeDetector"}
 
 
 @dataclass(frozen=True)
@@ -77,46 +70,33 @@ class PersonPose:
 
 
 class PoseDetector(Protocol):
-    """Finds people in frames given one after another.
+    """Finds people in frames given one after another, one by one or in batches.
 
     A detector may follow a person from frame to frame; ``reset`` forgets what it has seen, ``close`` frees it.
-    ``finds_many`` is False where ``detect`` gives at most one person, the most prominent.
+    ``finds_many`` is False where ``detect`` gives at most one person, the most prominent. ``device`` is where its
+    networks run; ``batch_size`` is how many frames at a time serve it best.
     """
 
     name: str
     version: str
     finds_many: bool
+    device: str = "cpu"
+    batch_size: int = 1
 
     def detect(self, frame: np.ndarray) -> list[PersonPose]:
         """People in an RGB uint8 (height, width, 3) frame, in its pixels; an empty list where there are none."""
         ...
+
+    def detect_batch(self, frames: Sequence[np.ndarray]) -> list[list[PersonPose]]:
+        """People in each of several frames of one size, which follow each other: what ``detect`` gives for each."""
+        return [self.detect(frame) for frame in frames]
 
     def reset(self) -> None: ...
 
     def close(self) -> None: ...
 
 
-def detector_names() -> tuple[str, ...]:
-    """What ``make_detector`` takes, in the order to show."""
-    return ("auto", *DETECTORS)
-
-
-def make_detector(name: str = "auto", *, still: bool = False) -> PoseDetector:
-    """Load the detector of this name; ``auto`` is the embedded one.
-
-    ``still`` is for single photos: each frame is searched afresh and nothing is smoothed over time.
-    Raises UsageError for an unknown name and for a detector whose package is not installed, DeviceError where a system
-    library is missing.
-    """
-    chosen = DEFAULT if name == "auto" else name
-    if chosen in PLANNED_DETECTORS:
-        raise UsageError(
-            f"the detector '{chosen}' is not part of this version of magicpose",
-            f"use --detector {DEFAULT}; pose folders that {chosen} made elsewhere (OpenPose JSON) are read as they are",
-        )
-    if chosen not in DETECTORS:
-        near = difflib.get_close_matches(chosen.lower(), [*detector_names(), *PLANNED_DETECTORS], n=1)
-        question = f"did you mean '{near[0]}'? " if near else ""
-        raise UsageError(f"unknown detector '{name}'", f"{question}use one of {', '.join(detector_names())}")
-    module = importlib.import_module(f"magicpose_cli.pose.{chosen}")
-    return getattr(module, _CLASSES[chosen])(still=still)
+def check_frame(frame: np.ndarray) -> None:
+    """Raise ValueError where this is no RGB uint8 (height, width, 3) frame."""
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        raise ValueError(f"a frame is uint8 (height, width, 3), not {frame.dtype} {frame.shape}")

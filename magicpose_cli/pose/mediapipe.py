@@ -21,7 +21,7 @@ from magicpose_cli.core.keypoints import (
     RIGHT_SHOULDER,
     RIGHT_WRIST,
 )
-from magicpose_cli.pose.detector import PersonPose
+from magicpose_cli.pose.detector import PersonPose, PoseDetector, check_frame
 from magicpose_cli.pose.mediapipe_graphs import HandGraph, PeopleGraph, PersonGraph, Picture, Place, mediapipe_version
 from magicpose_cli.pose.mediapipe_layout import body_of_33, face_of_478, with_head_of_mesh
 from magicpose_cli.pose.mediapipe_search import middle_of, search, search_at, search_small
@@ -53,7 +53,7 @@ class _Followed:
     misses: dict[str, int] = field(default_factory=lambda: {"left_hand": 0, "right_hand": 0})
 
 
-class MediaPipeDetector:
+class MediaPipeDetector(PoseDetector):
     """MediaPipe as a ``PoseDetector``.
 
     ``still`` searches each frame afresh (single photos). Otherwise people are followed from frame to frame, at most
@@ -79,8 +79,7 @@ class MediaPipeDetector:
 
     def detect(self, frame: np.ndarray) -> list[PersonPose]:
         """People in an RGB uint8 (height, width, 3) frame, in its pixels; those found first come first."""
-        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-            raise ValueError(f"a frame is uint8 (height, width, 3), not {frame.dtype} {frame.shape}")
+        check_frame(frame)
         if self._still:
             self.reset()
         seen = _scaled_down(frame)

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -62,9 +62,10 @@ def find_people(clip: Clip, detector: PoseDetector, advance: Callable[[], None])
     detector.reset()
     found: list[list[PersonPose]] = []
     with closing(decoded_ahead(clip.frames)) as frames:
-        for frame in frames:
-            found.append(detector.detect(frame))
-            advance()
+        for batch in in_batches(frames, detector.batch_size):
+            for people in detector.detect_batch(batch):
+                found.append(people)
+                advance()
     if not found:
         raise InputError(f"{clip.path}: the video holds no frame", "try another file")
     return found
@@ -148,6 +149,23 @@ def check_person(person: str, detector: PoseDetector) -> None:
 def choose_largest(people: list[PersonPose]) -> PersonPose | None:
     """The one of a picture's ``people`` whose box is largest; None where nobody is."""
     return max((pose for pose in people if pose.box is not None), key=lambda pose: pose.area, default=None)
+
+
+def in_batches(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+    """``frames``, ``size`` at a time; the last batch may be smaller. An error comes after the frames before it."""
+    batch: list[np.ndarray] = []
+    try:
+        for frame in frames:
+            batch.append(frame)
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Exception:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def decoded_ahead(frames: Callable[[], Iterator[np.ndarray]], ahead: int = _AHEAD) -> Iterator[np.ndarray]:

@@ -9,7 +9,7 @@ from magicpose_cli.core.disk import file_sha256
 from magicpose_cli.core.errors import InputError, IntegrityError
 from magicpose_cli.core.progress import SILENT, Advance, Progress
 from magicpose_cli.weights import store
-from magicpose_cli.weights.registry import Weight
+from magicpose_cli.weights.registry import Weight, load_registry
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,21 @@ def is_intact(path: Path, weight: Weight, progress: Progress = SILENT) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def intact_files(group: str, progress: Progress = SILENT) -> dict[str, Path]:
+    """Name → path of the weights of a group that lie on this machine; a file is hashed when it is met first.
+
+    IntegrityError where one is not the file that weights.toml names. An unknown group has no files.
+    """
+    found = {}
+    for weight in load_registry().weights:
+        path = store.path_of(weight)
+        if group in weight.used_for and path.is_file():
+            if not store.was_verified(path, weight.sha256):
+                verify(path, weight, progress)
+            found[weight.name] = path
+    return found
 
 
 def mismatch(path: Path, weight: Weight, found: str) -> IntegrityError:

@@ -144,6 +144,16 @@ def test_doctor_tells_what_is_there(call) -> None:
         assert check["ok"] or check["fix"]
 
 
+@pytest.mark.parametrize("name", ["openpose", "dwpose"])
+def test_a_detector_that_is_not_here_says_what_to_type(call, tmp_path: Path, name) -> None:
+    make_video(call, tmp_path)
+    code, _, err = call("extract", "video.mp4", "--detector", name)
+    assert code == (34 if "pip install" not in err else 2)
+    assert f"magicpose download {name}" in err
+    code, _, err = call("extract", "video.mp4", "--device", "gpu")
+    assert code == 2 and "--device" in err
+
+
 def test_demo_then_animate_from_its_record(run, tiny_model: Path, tmp_path: Path) -> None:
     demo = run("demo", "--model", tiny_model, "--frames", 4, "--json", folder=tmp_path)
     assert demo.returncode == 0, demo.stderr

@@ -1,10 +1,7 @@
-import sys
-
 import numpy as np
 import pytest
 
-from magicpose_cli.core.errors import UsageError
-from magicpose_cli.pose.detector import PARTS, PersonPose, make_detector
+from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
 
 
 def person(points: dict[str, list[tuple[int, float, float]]], confidence: float = 1.0) -> PersonPose:
@@ -14,38 +11,6 @@ def person(points: dict[str, list[tuple[int, float, float]]], confidence: float 
         for index, x, y in entries:
             arrays[part][index] = x, y, confidence
     return PersonPose(**arrays)
-
-
-@pytest.mark.parametrize(
-    ("typed", "meant"), [("mediapip", "mediapipe"), ("MediaPipe", "mediapipe"), ("DWpos", "dwpose"), ("Auto", "auto")]
-)
-def test_a_mistyped_detector_gets_a_suggestion(typed, meant):
-    with pytest.raises(UsageError) as caught:
-        make_detector(typed)
-    assert typed in caught.value.message
-    assert f"did you mean '{meant}'?" in caught.value.hint
-
-
-def test_an_unknown_detector_lists_those_that_exist():
-    with pytest.raises(UsageError) as caught:
-        make_detector("zzz")
-    assert "did you mean" not in caught.value.hint
-    assert "auto, mediapipe" in caught.value.hint
-
-
-@pytest.mark.parametrize("name", ["openpose", "dwpose"])
-def test_a_planned_detector_says_what_to_use_instead(name):
-    with pytest.raises(UsageError) as caught:
-        make_detector(name)
-    assert name in caught.value.message
-    assert "--detector mediapipe" in caught.value.hint
-
-
-def test_a_detector_that_is_not_installed_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mediapipe", None)
-    with pytest.raises(UsageError, match="does not load") as caught:
-        make_detector("mediapipe")
-    assert "pip install mediapipe" in caught.value.hint
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -76,3 +41,16 @@ def test_points_outside_the_picture_are_missing():
     assert not inside.body[2:].any()
     assert not inside.left_hand.any()
     assert person({"body": [(0, 3, 3)]}, confidence=0).inside(64, 48).box is None
+
+
+def test_a_detector_that_knows_no_batches_goes_frame_by_frame():
+    class Counting(PoseDetector):
+        seen = 0
+
+        def detect(self, frame):
+            self.seen += 1
+            return [PersonPose.empty()] * self.seen
+
+    frames = [np.zeros((4, 4, 3), np.uint8)] * 3
+    assert [len(people) for people in Counting().detect_batch(frames)] == [1, 2, 3]
+    assert Counting.batch_size == 1

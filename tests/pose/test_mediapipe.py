@@ -12,7 +12,7 @@ from magicpose_cli.figures.identity import View
 from magicpose_cli.figures.motion import make_motion
 from magicpose_cli.figures.render import render
 from magicpose_cli.figures.scene import random_identity
-from magicpose_cli.pose.detector import make_detector
+from magicpose_cli.pose.registry import make_detector
 
 pytest.importorskip("mediapipe", reason="mediapipe comes for Python 3.11 and 3.12", exc_type=ImportError)
 
@@ -203,7 +203,7 @@ import numpy as np
 from magicpose_cli.figures.motion import make_motion
 from magicpose_cli.figures.render import render
 from magicpose_cli.figures.scene import random_identity
-from magicpose_cli.pose.detector import make_detector
+from magicpose_cli.pose.registry import make_detector
 detector = make_detector()
 for _ in range(2):
     assert detector.detect(render(random_identity(0), make_motion(0, 1, kind="dance")[0], size=512).image)

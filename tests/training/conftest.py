@@ -13,6 +13,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
+
 SIDE, CUT = 160, 20  # figures are drawn on 160 × 160, and 20 columns are cut off on both sides
 SIZE = 96  # the stored frames' shorter side
 FRAMES = {"long": 110, "middle": 70, "short": 24}
@@ -21,7 +23,7 @@ FAINT = 40  # a frame of "long" whose nose is not sure
 
 
 @dataclass
-class KnownPoses:
+class KnownPoses(PoseDetector):
     """A detector for videos whose poses are known: those of the next video with each reset."""
 
     tracks: Sequence
@@ -39,8 +41,6 @@ class KnownPoses:
             raise KeyboardInterrupt
 
     def detect(self, frame: np.ndarray) -> list:
-        from magicpose_cli.pose.detector import PARTS, PersonPose
-
         track, index = self.tracks[self.video], self.frame
         self.frame += 1
         self.seen += 1

@@ -73,3 +73,21 @@ def test_progress_counts_every_byte(weight, path, content):
 
     verify.verify(path, weight, Counter())
     assert sum(counted) == len(content)
+
+
+def test_files_of_a_group_are_hashed_once_and_told_by_name(entry, write_toml, tmp_path, content, monkeypatch):
+    entries = [entry("one", used_for=["eyes"]), entry("two", used_for=["eyes"]), entry("other", used_for=["ears"])]
+    monkeypatch.setenv("MAGICPOSE_WEIGHTS_TOML", str(write_toml(tmp_path / "weights.toml", entries)))
+    monkeypatch.setenv("MAGICPOSE_HOME", str(tmp_path))
+    one, two, _ = load_registry().weights
+    assert verify.intact_files("eyes") == verify.intact_files("unknown") == {}
+    for weight in (one, two):
+        path = store.path_of(weight)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    assert verify.intact_files("eyes") == {"one": store.path_of(one), "two": store.path_of(two)}
+    assert store.was_verified(store.path_of(one), one.sha256)
+    store.path_of(two).write_bytes(content[::-1])
+    with pytest.raises(IntegrityError, match="two") as caught:
+        verify.intact_files("eyes")
+    assert "magicpose download two" in caught.value.hint

@@ -15,8 +15,8 @@ import torch
 
 from magicpose_cli.core.errors import IntegrityError
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.safe_load import load_tensors
 from magicpose_cli.diffusion.checkpoints.components import Component, Source, write_alone
-from magicpose_cli.diffusion.checkpoints.safe_load import load_tensors
 from magicpose_cli.diffusion.checkpoints.sd15_config import MOTION_GROUPS, MOTION_HEADS, empty_module
 
 _TRAINING_PREFIX = "module."  # left by PyTorch's data-parallel wrapper

@@ -8,9 +8,9 @@ from typing import Any
 
 from magicpose_cli.core.errors import IntegrityError
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.safe_load import load_tensors
 from magicpose_cli.diffusion.checkpoints.components import Component, Source, write_alone
 from magicpose_cli.diffusion.checkpoints.ldm_keys import controlnet_key_map
-from magicpose_cli.diffusion.checkpoints.safe_load import load_tensors
 from magicpose_cli.diffusion.checkpoints.sd15_config import CONTROLNET, empty_module
 
 _PREFIXES = ("control_model.", "pose_control_model.", "")

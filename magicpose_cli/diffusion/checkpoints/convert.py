@@ -5,10 +5,10 @@ from pathlib import Path
 
 from magicpose_cli.core.errors import IntegrityError, UsageError
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.safe_load import load_tensors
 from magicpose_cli.diffusion.checkpoints.animatediff import convert_motion_module, is_motion_module
 from magicpose_cli.diffusion.checkpoints.controlnet_ldm import convert_controlnet
 from magicpose_cli.diffusion.checkpoints.magicpose_ldm import DENOISER, Converted, convert_magicpose
-from magicpose_cli.diffusion.checkpoints.safe_load import load_tensors
 
 
 def detect_checkpoint(path: Path | str) -> str:

@@ -16,6 +16,7 @@ import torch
 
 from magicpose_cli.core.errors import InputError, IntegrityError
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.safe_load import load_tensors
 from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.diffusion.checkpoints.animatediff import motion_component
 from magicpose_cli.diffusion.checkpoints.components import (
@@ -30,7 +31,6 @@ from magicpose_cli.diffusion.checkpoints.components import (
 )
 from magicpose_cli.diffusion.checkpoints.controlnet_ldm import controlnet_component
 from magicpose_cli.diffusion.checkpoints.ldm_keys import controlnet_key_map, unet_key_map, vae_key_map
-from magicpose_cli.diffusion.checkpoints.safe_load import load_tensors
 from magicpose_cli.diffusion.checkpoints.sd15_config import TOKENIZER_LENGTH, ModelConfigs, empty_module
 
 __all__ = ["Converted", "controlnet_key_map", "convert_magicpose", "known_unused", "unet_key_map", "vae_key_map"]

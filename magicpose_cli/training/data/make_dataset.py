@@ -22,7 +22,8 @@ from magicpose_cli.core.errors import DiskFullError, InputError, LimitError, NoP
 from magicpose_cli.core.image_files import image_files
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.whole_folder import check_folder_place, whole_folder
-from magicpose_cli.pose.detector import PoseDetector, make_detector
+from magicpose_cli.pose.detector import PoseDetector
+from magicpose_cli.pose.registry import make_detector
 from magicpose_cli.pose.track import check_person
 from magicpose_cli.training.data.dataset_request import DatasetRequest, check_dataset
 from magicpose_cli.training.data.pack import split_by_video, write_shards
@@ -39,6 +40,7 @@ from magicpose_cli.training.data.tar_files import webdataset
 from magicpose_cli.training.data.videos import Source, find_sources, identity
 from magicpose_cli.video.probe import probe
 from magicpose_cli.video.read import open_clip
+from magicpose_cli.weights.verify import intact_files
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ def make_dataset(
     jobs, unreadable = _jobs(request, progress)
     with ExitStack() as stack:
         if detector is None and any(job.clip for job in jobs):
-            detector = stack.enter_context(closing(make_detector(request.detector)))
+            made = make_detector(request.detector, find_weights=intact_files, progress=progress)
+            detector = stack.enter_context(closing(made))
         if detector is not None:
             check_person(request.person, detector)
         options = _options(request, detector)

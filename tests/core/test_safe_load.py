@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from magicpose_cli.core.errors import InputError, IntegrityError
-from magicpose_cli.diffusion.checkpoints.safe_load import file_format, load_tensors
+from magicpose_cli.core.safe_load import file_format, load_tensors
 
 _TENSORS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1, 2])}
 
