@@ -8,9 +8,9 @@ from magicpose_cli.core.confinement import Limits
 from magicpose_cli.core.errors import RefusedError
 from magicpose_cli.core.files import check_file
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.safe_load import is_pickle
 from magicpose_cli.diffusion.checkpoints.convert import convert_checkpoint
 from magicpose_cli.diffusion.checkpoints.magicpose_ldm import Converted
-from magicpose_cli.core.safe_load import is_pickle
 from magicpose_cli.weights.registry import Registry, load_registry
 from magicpose_cli.weights.store import tokenizer_folder, was_verified
 from magicpose_cli.weights.verify import sha256_of

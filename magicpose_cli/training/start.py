@@ -11,10 +11,10 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from magicpose_cli.core.errors import DeviceError, InputError, UsageError
+from magicpose_cli.core.safe_load import is_pickle
 from magicpose_cli.diffusion.checkpoints.animatediff import motion_component
 from magicpose_cli.diffusion.checkpoints.components import check, fill
 from magicpose_cli.diffusion.checkpoints.controlnet_ldm import controlnet_component
-from magicpose_cli.core.safe_load import is_pickle
 from magicpose_cli.diffusion.gradient_checkpointing import enable_checkpointing
 from magicpose_cli.diffusion.load import PARTS, SETTINGS
 from magicpose_cli.diffusion.stock import ControlNetModel, EMAModel
