@@ -36,7 +36,7 @@ MOST_PEOPLE = 6
 
 # In frames. A search of the whole picture costs about as much as one person's points, a wide one several times that.
 _SEARCH_EVERY, _WIDE_EVERY = 24, 96
-_WIDE_AT_FIRST = (0, 12, 24, 48)
+_WIDE_AT_FIRST = (0, 24)
 _LOOK_FOR_LOST, _LOST_EVERY = 48, 4
 
 _SMALLEST_HAND = 24  # pixels of a forearm; smaller hands show no fingers

@@ -44,6 +44,8 @@ def info_of(track: PoseTrack, **changes) -> ClipInfo:
         detector_version="0.10.21",
         sound=SoundSource(Path("/films/dancé [1] %d.mp4"), Fraction(-1, 48000), Fraction(288, 25)),
         source_path=Path("/films/dancé [1] %d.mp4"),
+        filled={"body": ((0, 0), (3, 4)), "left_hand": ()},
+        swapped=((1, 2),),
     )
     return replace(info, **changes)
 
@@ -240,6 +242,9 @@ def extracted(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value"),
     [
+        ("swapped", [3]),
+        ("swapped", [[1, -2]]),
+        ("filled", {"face": [["0", 1]]}),
         ("fps", "0/1"),
         ("fps", 25),
         ("fps", "25"),
