@@ -108,7 +108,7 @@ def test_the_picture_grows_where_the_motion_leaves_the_photo(track, person):
     photo, there = photo_of(240, 400), person(100, 120, 80)
     wide = track(100, 120, 80, 240, 400)
     wide.body[4, kp.RIGHT_WRIST, 0] = -30  # once, far to the left
-    conditions = build_condition_set(photo, track=wide, reference_pose=there, size=256, stroke=1.0)
+    conditions = build_condition_set(photo, track=wide, reference_pose=there, size=256, fit="none", stroke=1.0)
     framing = conditions.framing
     assert framing.beyond[0] > 30 and framing.beyond[1:] == (0, 0, 0) and not framing.crops
     assert any("grows by" in note and "left" in note for note in conditions.notes)

@@ -1,10 +1,12 @@
 """Which detector is taken, and what is said where one cannot be."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from magicpose_cli.core.errors import OfflineError, UsageError
 from magicpose_cli.core.names import DETECTORS
@@ -97,11 +99,13 @@ def test_an_unknown_device_is_refused_whatever_the_detector():
         make_detector("mediapipe", device="gpu")
 
 
-def test_a_detector_that_is_not_installed_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mediapipe", None)
-    with pytest.raises(UsageError, match="does not load") as caught:
-        make_detector("mediapipe")
-    assert "pip install mediapipe" in caught.value.hint
+def test_a_detector_that_is_not_installed_says_how_to_get_it(tmp_path: Path):
+    Image.new("RGB", (64, 64)).save(tmp_path / "photo.png")
+    without = "import sys; sys.modules['mediapipe'] = None; from magicpose_cli.cli.app import main; main()"
+    words = [sys.executable, "-c", without, "extract", "photo.png", "--detector", "mediapipe"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    assert "does not load" in done.stderr and "pip install mediapipe" in done.stderr
 
 
 def test_what_a_detector_needs_is_in_the_list_of_weights():
