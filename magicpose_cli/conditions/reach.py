@@ -44,15 +44,16 @@ def reach_of(
 ) -> Reach | None:
     """The reach of a fitted ``track`` (in pixels of the photo) and of the ``person`` in the photo.
 
-    Only what the photo shows counts: a driver's legs do not make room for themselves below a portrait, and where the
-    photo shows no foot, its lower edge cuts the person off, and nothing is added below. With ``person`` None all of
-    the driver counts. None where there is no point at all.
+    Beyond the photo only what the photo shows counts: a driver's legs do not make room for themselves below a portrait,
+    and where the photo shows no foot, its lower edge cuts the person off, and nothing is added below. With ``person``
+    None all of the driver counts. None where there is no point at all.
     """
     shown = _shown(person, track, threshold)
-    wanted = [_seen(track.body[:, shown], threshold)]
+    hidden = [joint for joint in range(kp.BODY_COUNT) if joint not in shown]
+    wanted = [_seen(track.body[:, shown], threshold), _within(_seen(track.body[:, hidden], threshold), track)]
     for points, joint in ((track.right_hand, kp.RIGHT_WRIST), (track.left_hand, kp.LEFT_WRIST), (track.face, kp.NOSE)):
-        if joint in shown:
-            wanted.append(_seen(points, detail_threshold))
+        seen = _seen(points, detail_threshold)
+        wanted.append(seen if joint in shown else _within(seen, track))
     if person is not None:
         wanted.append(_seen(person.body, threshold))
         wanted += [_seen(points, detail_threshold) for points in (person.left_hand, person.right_hand, person.face)]
@@ -104,6 +105,11 @@ def _shown(person: Person | None, track: PoseTrack, threshold: float) -> list[in
 def _seen(points: np.ndarray, threshold: float) -> np.ndarray:
     """(…, 3) → (n, 2): the trusted ones."""
     return points[(points[..., 2] >= threshold) & (points[..., 2] > 0)][:, :2]
+
+
+def _within(points: np.ndarray, track: PoseTrack) -> np.ndarray:
+    """Those of (n, 2) points that lie in the photo."""
+    return points[((points >= 0) & (points <= (track.width, track.height))).all(axis=1)]
 
 
 def _head(person: Person | None, threshold: float) -> float:

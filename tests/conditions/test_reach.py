@@ -81,3 +81,15 @@ def test_only_what_the_photo_shows_makes_room(track, person):
     assert reach_of(driver, None) is None
     left = reach_of(driver, portrait)
     assert left is not None and np.isclose(left.left, portrait.right_hand[:, 0].min())
+
+
+def test_what_is_drawn_within_the_photo_lies_in_the_picture(track, person):
+    """The detector missed the photo's hips and wrists: the driver's are drawn there all the same."""
+    missed = person(200, 200, 250)
+    missed.body[kp.RIGHT_ELBOW + 1 :, 2] = 0
+    missed.left_hand[...] = missed.right_hand[...] = 0
+    driver = track(200, 200, 250, 400, 900)
+    reach = reach_of(driver, missed)
+    assert reach is not None
+    assert reach.bottom == pytest.approx(driver.body[..., 1].max())
+    assert reach.right >= driver.left_hand[..., 0].max()
