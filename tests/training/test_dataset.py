@@ -42,7 +42,7 @@ def test_pixels_and_keypoints_come_out_as_they_went_in(filmed, training_set):
             numbers = list(segment.info.numbers)
             for part in PARTS:
                 wanted = getattr(track, part)[numbers] * np.array([0.8, 0.8, 1])
-                assert np.allclose(getattr(segment.poses, part), wanted, atol=1e-3)
+                assert np.allclose(getattr(segment.poses, part), wanted, atol=0.1)  # jitter is taken out
             for index in (0, len(numbers) // 2, len(numbers) - 1):
                 wanted = cv2.resize(frames[numbers[index]], (width, height), interpolation=cv2.INTER_AREA)
                 assert np.abs(segment.picture(index).astype(int) - wanted).mean() < 3

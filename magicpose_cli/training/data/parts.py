@@ -20,9 +20,10 @@ from magicpose_cli.core.errors import NoPersonError
 from magicpose_cli.core.image_files import image_files
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import Advance
+from magicpose_cli.pose.clean import part_slices
 from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
 from magicpose_cli.pose.ranges import ranges_of
-from magicpose_cli.pose.track import find_people, follow_person, pose_at
+from magicpose_cli.pose.track import find_people, follow_person
 from magicpose_cli.training.data.dataset_request import DatasetRequest
 from magicpose_cli.training.data.segment import FPS, SegmentInfo, encoded, segment_files
 from magicpose_cli.training.data.table import VideoRow
@@ -77,6 +78,8 @@ def make_part(
 ) -> VideoRow:
     """Detect, keep and store one video at 30 frames a second: ``part`` and, written last, its row.
 
+    Frames are judged by what the detector saw, for nothing is to be learnt from points that were filled in.
+
     Raises InputError where the video turns out damaged.
     """
     width, height = _stored_size(clip.width, clip.height, request.size)
@@ -92,12 +95,16 @@ def make_part(
             kept.hands += sees(pose, "left_hand", "right_hand")
 
         found = find_people(clip, detector, lambda: advance(1, source.name))
+        detected: dict[int, PersonPose] = {}
         try:
-            track = follow_person(clip, found, person=request.person).track
+            followed = follow_person(clip, found, person=request.person)
+            track, person = followed.track, followed.people[followed.chosen]
+            for number, points in zip(person.frames.tolist(), person.points, strict=True):
+                detected[number] = PersonPose(**{part: points[of] for part, of in part_slices().items()})
         except NoPersonError:
             track = PoseTrack.empty(len(found), clip.width, clip.height, clip.fps)
         for number, frame in zip(range(len(track)), clip.frames(), strict=False):
-            look(number, frame, pose_at(track, number))
+            look(number, frame, detected.get(number))
         poses = _stored_poses(track, kept.numbers, width, height)
         row = _row(source, sha256, width, height, own_fps, clip.frame_count, kept, known=True)
         _write_part(part, row, kept, poses, "jpg")
