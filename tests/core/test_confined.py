@@ -53,10 +53,11 @@ def is_zombie(pid: int) -> bool:
 )
 def test_the_end_of_a_decoder_is_an_error_and_the_next_file_is_read(number: int, said: str, video: Path) -> None:
     before = set(workers(os.getpid()))
-    passes = [open_clip(video).frames() for _ in range(len(before) + 1)]  # all idle workers, and a new one
+    passes = [open_clip(video).frames() for _ in range(len(before) + 1)]  # more than there are idle workers
     for frames in passes:
+        known = set(workers(os.getpid()))
         next(frames)
-    (new,) = set(workers(os.getpid())) - before
+    (new,) = set(workers(os.getpid())) - known  # that of the last pass
     os.kill(new, number)
     with pytest.raises(InputError, match=said) as caught:
         for _ in passes[-1]:
