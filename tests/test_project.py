@@ -48,7 +48,6 @@ def test_the_extras_are_those_of_the_pages() -> None:
         "openpose",
         "dwpose",
         "metrics",
-        "provenance",
         "train",
         "cluster",
         "dev",

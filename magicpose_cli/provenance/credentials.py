@@ -1,4 +1,4 @@
-"""Content credentials: a signed C2PA manifest in a finished file, as the last thing that is written to it; and its check.
+"""Content credentials: a signed C2PA manifest in a finished file, the last thing that is written to it; and its check.
 
 C2PA 2.2 (c2pa.org), through c2pa-python. Nothing is fetched: no time stamps, no revocation lists, no remote manifests.
 """
@@ -17,17 +17,9 @@ from magicpose_cli.provenance.identity import Identity
 
 TOOL = "magicpose"
 FACTS = "org.magicpose.generation"  # the label of our own assertion
-AI_GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-_KINDS = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-}
+_SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+AI_GENERATED = _SOURCES + "trainedAlgorithmicMedia"
+PARTLY_AI = _SOURCES + "compositeWithTrainedAlgorithmicMedia"
 _UNTRUSTED = "signingCredential.untrusted"  # nobody but its maker knows a local root: expected
 
 
@@ -50,43 +42,42 @@ class Credentials:
     problems: tuple[str, ...] = ()
 
 
-def holds_credentials(suffix: str) -> bool:
-    """Whether a file with this ending can be signed; Matroska cannot."""
-    return suffix.lower() in _KINDS
-
-
-def sign(file: Path, suffix: str, facts: dict[str, Any], identity: Identity) -> None:
-    """Put signed credentials into the finished ``file``, of the kind that ``suffix`` names, in its place.
+def sign(file: Path, facts: dict[str, Any], identity: Identity, source_type: str = AI_GENERATED) -> bool:
+    """Put signed credentials into the finished ``file``, in its place; False where its kind holds none (Matroska).
 
     ``facts`` is plain data: model, versions, hashes of inputs. With an Ed25519 key the same file, facts and key give
     the same bytes. Raises ValueError where c2pa refuses the certificates.
     """
     import c2pa
 
+    kind = _kind(file)
+    if kind is None:
+        return False
     scratch = file.with_name(file.name + ".signed")
-    kind = _KINDS[suffix.lower()]
     signer = RecordingSigner(identity)
     try:
-        builder = c2pa.Builder(_manifest(facts, file_sha256(file), kind), context=_offline(c2pa))
+        builder = c2pa.Builder(_manifest(facts, file_sha256(file), kind, source_type), context=_offline(c2pa))
         with file.open("rb") as source, scratch.open("w+b") as target:
             manifest = builder.sign(signer.for_c2pa(), kind, source, target)
         with_fixed_salts(scratch, manifest, signer)
         os.replace(scratch, file)
+        return True
     except c2pa.C2paError as error:
         raise ValueError(str(error)) from error
     finally:
         scratch.unlink(missing_ok=True)
 
 
-def read_credentials(file: Path, suffix: str, own: Identity | None = None) -> Credentials | None:
+def read_credentials(file: Path, own: Identity | None = None) -> Credentials | None:
     """The credentials in ``file``; None where there are none, or none can be. ``own`` tells our signature by."""
     import c2pa
 
-    if not holds_credentials(suffix):
+    kind = _kind(file)
+    if kind is None:
         return None
     try:
         with file.open("rb") as stream:
-            reader = c2pa.Reader.try_create(_KINDS[suffix.lower()], stream, None, context=_offline(c2pa))
+            reader = c2pa.Reader.try_create(kind, stream, None, context=_offline(c2pa))
             if reader is None:
                 return None
             with reader:
@@ -96,11 +87,23 @@ def read_credentials(file: Path, suffix: str, own: Identity | None = None) -> Cr
     return _understood(store, state, own)
 
 
-def _manifest(facts: dict[str, Any], sha256: str, kind: str) -> dict[str, Any]:
+def _kind(file: Path) -> str | None:
+    """The MIME type by the file's first bytes; None for a kind that holds no credentials."""
+    with file.open("rb") as stream:
+        head = stream.read(12)
+    if head[4:8] == b"ftyp":
+        return "video/quicktime" if head[8:12] == b"qt  " else "video/mp4"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    starts = {b"GIF8": "image/gif", b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+    return next((kind for start, kind in starts.items() if head.startswith(start)), None)
+
+
+def _manifest(facts: dict[str, Any], sha256: str, kind: str, source_type: str) -> dict[str, Any]:
     """The same file gets the same names, so that it is signed to the same bytes."""
     name = uuid.UUID(bytes=bytes.fromhex(sha256)[:16], version=4)
     agent = {"name": TOOL, "version": __version__}
-    created = {"action": "c2pa.created", "digitalSourceType": AI_GENERATED, "softwareAgent": agent}
+    created = {"action": "c2pa.created", "digitalSourceType": source_type, "softwareAgent": agent}
     return {
         "label": f"urn:c2pa:{name}",
         "instance_id": f"xmp:iid:{name}",
@@ -134,7 +137,7 @@ def _understood(store: dict[str, Any], state: str | None, own: Identity | None) 
     return Credentials(
         intact=state in ("Valid", "Trusted"),
         ours=maker.get("name") == TOOL,
-        ai_generated=any(action.get("digitalSourceType") == AI_GENERATED for action in actions),
+        ai_generated=any(action.get("digitalSourceType") in (AI_GENERATED, PARTLY_AI) for action in actions),
         generator=" ".join(str(maker[key]) for key in ("name", "version") if maker.get(key)) or "unknown",
         signer=str(signature.get("common_name") or signature.get("issuer") or "unknown"),
         trusted=state == "Trusted",

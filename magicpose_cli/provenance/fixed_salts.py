@@ -1,8 +1,8 @@
 """Credentials that come out the same each time.
 
-c2pa salts each assertion with random bytes, so that one that is taken out later cannot be guessed from its hash. Ours are
-never taken out, and a run that was broken off and done again should end in the same file. So the salts become zeros, and
-the hashes and the signature that follow from them are made anew: all of it stays as long as it was, in its place.
+c2pa salts each assertion with random bytes, so that one that is taken out later cannot be guessed from its hash. Ours
+are never taken out, and a run that was broken off and done again should end in the same file. So the salts become
+zeros, and the hashes and the signature that follow from them are made anew: all of it as long as it was, in its place.
 """
 
 import hashlib

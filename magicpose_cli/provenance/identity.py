@@ -1,7 +1,7 @@
 """Who signs: a private key and its certificates, the user's own or made on this machine at first use.
 
-A made one proves that a file was not changed since this machine signed it, and nothing about who sits there: its root is
-known nowhere else. C2PA wants a signing certificate that its own key did not sign (C2PA 2.2, 14.5), so there are two.
+A made one proves that a file was not changed since this machine signed it, and nothing about who sits there: its root
+is known nowhere else. C2PA wants a signing certificate that its own key did not sign (2.2, 14.5), so there are two.
 """
 
 import os

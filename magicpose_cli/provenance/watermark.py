@@ -1,7 +1,7 @@
 """An imperceptible watermark in the frames of a clip: one keyed pattern of faint waves, the same in every frame.
 
-Spread-spectrum marking (Cox et al. 1997) with waves fixed to the frame instead of to pixels. It changes lightness alone,
-a bit more where a picture is busy, and keeps a stated PSNR. ``provenance/detection.py`` finds it.
+Spread-spectrum marking (Cox et al. 1997) with waves fixed to the frame instead of to pixels. It changes lightness
+alone, more where a picture is busy, and keeps a stated PSNR. ``provenance/detection.py`` finds it.
 """
 
 import math
@@ -14,8 +14,8 @@ from magicpose_cli.provenance.carrier import PAYLOAD_BITS, carrier, signs, waves
 MIN_PSNR = 45.0  # dB over a frame
 _STRENGTH = 1.2  # levels of 255, RMS, on even areas of a frame of 256 x 256 or less;
 _WEAKEST = 0.6  # less on a larger one, where more pixels carry each wave and the eye has longer to look
-_BUSY = 0.05  # more of it for each level of the texture's standard deviation,
-_STRONGEST = 2.0  # up to this factor
+_BUSY = 0.08  # more of it for each level of the texture's standard deviation,
+_STRONGEST = 3.0  # up to this factor
 _RMS_LIMIT = 1.36  # levels; rounding to whole levels adds a little, and 45 dB are 1.434
 _WINDOW = 5  # pixels of a frame of half size, over which texture is measured
 
