@@ -2,9 +2,9 @@
 
     python benchmarks/provenance.py [--marked 20] [--unmarked 200] [--media FOLDER]
 
-Makes clips of synthetic figures (24 frames of 256 x 256 and of 512 x 512), marks them, writes them as the tool does (H.264,
-crf 18), changes each as a reader of the web would meet it, and looks for the watermark. Then the same search on clips that
-are not marked. ``--media`` adds the videos of a folder to both, scaled to the same number of pixels.
+Makes clips of synthetic figures (24 frames of 256 x 256 and of 512 x 512), marks them, writes them as the tool does
+(H.264, crf 18), changes each as the web would, and looks for the watermark. Then the same search on clips that are not
+marked. ``--media`` adds the videos of a folder to both, scaled to the same number of pixels.
 """
 
 import argparse

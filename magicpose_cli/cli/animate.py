@@ -109,7 +109,7 @@ def animate(
         bool,
         typer.Option(
             "--watermark/--no-watermark",
-            help="Mark the frames invisibly; without it (for research) no re-encoded copy can be told from a recording.",
+            help="Mark the frames invisibly. Without it (for research) a re-encoded copy passes for a recording.",
         ),
     ] = DEFAULTS.watermark,
     i_have_consent: Annotated[

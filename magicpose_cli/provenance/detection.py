@@ -102,7 +102,7 @@ def _whole(picture: np.ndarray, mirrored: bool = False, highest: float = HIGHEST
     found = carrier(width, height, highest)
     across = picture @ waves(found.columns, width).conj().T
     terms = _terms(waves(found.rows, height).conj() @ across, found)
-    return _Match(float(terms.real[found.bit < 0].sum() / _deviation(found)), terms, found, mirrored)
+    return _Match(_z(terms.real[found.bit < 0].sum(), found), terms, found, mirrored)
 
 
 def _cropped(picture: np.ndarray) -> tuple[_Match, int]:
@@ -122,7 +122,7 @@ def _cropped(picture: np.ndarray) -> tuple[_Match, int]:
             surface = (begins_down @ finding @ begins_across.T).real
             tried += surface.size
             row, column = np.unravel_index(int(surface.argmax()), surface.shape)
-            z = float(surface[row, column] / _deviation(found))
+            z = _z(surface[row, column], found)
             if z > best.z:
                 here = terms * begins_down[row][:, None] * begins_across[column]
                 best = _Match(z, here, found, shares=(float(wide), float(tall)))
@@ -141,9 +141,10 @@ def _terms(spectrum: np.ndarray, found: Carrier) -> np.ndarray:
     return found.weight * found.phase.conj() * spectrum / np.where(size > 0, size, 1)
 
 
-def _deviation(found: Carrier) -> float:
-    """Of the sum over the waves that carry no bits: a random phase's cosine has variance 1/2."""
-    return math.sqrt(float(np.square(found.weight[found.bit < 0]).sum()) / 2)
+def _z(statistic: float, found: Carrier) -> float:
+    """The sum over the waves that carry no bits, in standard deviations: a random phase's cosine has variance 1/2."""
+    variance = float(np.square(found.weight[found.bit < 0]).sum()) / 2
+    return float(statistic) / math.sqrt(variance) if variance else 0.0
 
 
 def _tail(z: float) -> float:
