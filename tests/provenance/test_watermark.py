@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from magicpose_cli.provenance.watermark import MIN_PSNR, Watermark
+from magicpose_cli.provenance.watermark import Watermark
 
 
 def psnr(first: np.ndarray, second: np.ndarray) -> float:
@@ -27,7 +27,7 @@ def test_a_marked_frame_is_near_the_frame(size: tuple[int, int]) -> None:
         marked = watermark.mark(picture)
         assert (picture == before).all()
         assert marked.shape == picture.shape and marked.dtype == np.uint8
-        assert MIN_PSNR <= psnr(picture, marked) < 60, name
+        assert 46 <= psnr(picture, marked) < 55, name
 
 
 def test_even_areas_change_by_little() -> None:
