@@ -40,8 +40,8 @@ CHANGES = {
     "again at crf 18": (*H264, "-crf", "18"),
     "again at crf 28": (*H264, "-crf", "28"),
     "again at crf 35": (*H264, "-crf", "35"),
-    "half size, crf 18": (*H264, "-crf", "18", "-vf", "scale=iw/2:-2"),
-    "half size, crf 28": (*H264, "-crf", "28", "-vf", "scale=iw/2:-2"),
+    "half size, crf 18": (*H264, "-crf", "18", "-vf", "scale=2*trunc(iw/4):-2"),
+    "half size, crf 28": (*H264, "-crf", "28", "-vf", "scale=2*trunc(iw/4):-2"),
     "cropped to 90 %, crf 18": (*H264, "-crf", "18", "-vf", "crop=2*floor(iw*0.45):2*floor(ih*0.45):iw*0.06:ih*0.03"),
     "cropped to 90 %, crf 28": (*H264, "-crf", "28", "-vf", "crop=2*floor(iw*0.45):2*floor(ih*0.45):iw*0.06:ih*0.03"),
 }
@@ -101,6 +101,10 @@ def measure_marked(name: str, side: int, clips: list[list[np.ndarray]], folder: 
             found[change].append((detection, detection.payload == payload))
     print(
         f"\n{name}, {len(clips)} clips of about {side} x {side}: PSNR {min(distances):.1f} to {max(distances):.1f} dB, "
+    )
+    print(
+        f"\n{name}, {len(clips)} clips of about {side} x {side}: PSNR {min(distances):.1f} to {max(distances):.1f} dB, ",
+        end="",
     )
     print(f"{1000 * statistics.median(seconds):.1f} ms a frame (CPU)")
     print(f"{'':26}{'found':>9}{'id read':>9}{'median z':>10}{'lowest z':>10}")

@@ -27,7 +27,7 @@ def test_a_marked_frame_is_near_the_frame(size: tuple[int, int]) -> None:
         marked = watermark.mark(picture)
         assert (picture == before).all()
         assert marked.shape == picture.shape and marked.dtype == np.uint8
-        assert 46 <= psnr(picture, marked) < 55, name
+        assert 45.3 <= psnr(picture, marked) < 55, name
 
 
 def test_even_areas_change_by_little() -> None:
@@ -36,6 +36,15 @@ def test_even_areas_change_by_little() -> None:
     change = Watermark(7, 512, 512).mark(grey).astype(int) - 128
     assert np.abs(change).max() <= 4
     assert (change == change[..., :1]).all()
+
+
+def test_a_busy_frame_takes_more_of_it_than_a_calm_one() -> None:
+    watermark = Watermark(7, 512, 512)
+    found = pictures(512, 512)
+    calm, busy = (psnr(found[name], watermark.mark(found[name])) for name in ("grey", "noise"))
+    assert calm > 49 and busy < 46
+    again = psnr(found["grey"], watermark.mark(found["grey"]))
+    assert again == calm
 
 
 def test_black_and_white_stay_in_range() -> None:
