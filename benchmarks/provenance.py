@@ -99,13 +99,8 @@ def measure_marked(name: str, side: int, clips: list[list[np.ndarray]], folder: 
                 subprocess.run(command, check=True)
             detection = detect(open_clip(file).frames())
             found[change].append((detection, detection.payload == payload))
-    print(
-        f"\n{name}, {len(clips)} clips of about {side} x {side}: PSNR {min(distances):.1f} to {max(distances):.1f} dB, "
-    )
-    print(
-        f"\n{name}, {len(clips)} clips of about {side} x {side}: PSNR {min(distances):.1f} to {max(distances):.1f} dB, ",
-        end="",
-    )
+    print(f"\n{name}, {len(clips)} clips of about {side} x {side}: ", end="")
+    print(f"PSNR {min(distances):.1f} to {max(distances):.1f} dB, ", end="")
     print(f"{1000 * statistics.median(seconds):.1f} ms a frame (CPU)")
     print(f"{'':26}{'found':>9}{'id read':>9}{'median z':>10}{'lowest z':>10}")
     for change, results in found.items():
