@@ -12,6 +12,7 @@ set -euo pipefail
 read -r -a options <<<"${MAGICPOSE_OPTIONS:-}"
 
 if [ $# -eq 0 ]; then
+    export MAGICPOSE_CONSENT=yes # these people are drawn
     media=batch/media
     for seed in 0 1; do
         [ -e "$media/$seed/demo_compare.mp4" ] || magicpose demo -o "$media/$seed" --seed "$seed" --frames 12 --overwrite

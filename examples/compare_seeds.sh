@@ -7,6 +7,7 @@ set -euo pipefail
 
 options=()
 if [ $# -eq 0 ]; then
+    export MAGICPOSE_CONSENT=yes # these people are drawn
     media=seeds/media
     [ -e "$media/demo_compare.mp4" ] || magicpose demo -o "$media" --frames 12 --overwrite
     set -- "$media/demo_reference.png" "$media/demo_poses" seeds

@@ -5,6 +5,7 @@
 #
 # Started again, it goes on where it was.
 set -euo pipefail
+export MAGICPOSE_CONSENT=yes # the demo's people are drawn
 
 folder=${1:-quickstart}
 case $folder in -*) folder=./$folder ;; esac

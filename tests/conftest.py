@@ -40,6 +40,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MAGICPOSE_HOME", str(home / "magicpose"))
+        environment.setenv("MAGICPOSE_CONSENT", "yes")  # the people in the tests are drawn
         environment.setenv("HF_HOME", str(home / "huggingface"))
         environment.delenv("HF_TOKEN", raising=False)
         yield

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 HEAVY = {
-    "accelerate", "av", "cv2", "diffusers", "huggingface_hub", "imageio", "mediapipe", "numpy", "peft", "PIL",
-    "safetensors", "scipy", "torch", "torchvision", "transformers",
+    "accelerate", "av", "c2pa", "cryptography", "cv2", "diffusers", "huggingface_hub", "imageio", "mediapipe",
+    "numpy", "peft", "PIL", "safetensors", "scipy", "torch", "torchvision", "transformers",
 }  # fmt: skip
 
 

@@ -41,6 +41,7 @@ def test_the_floors_hold() -> None:
         ("pose", "import magicpose_cli.conditions", "Five floors"),
         ("diffusion", "from magicpose_cli import weights", "Five floors"),
         ("weights", "import magicpose_cli.cli", "Five floors"),
+        ("provenance", "import magicpose_cli.video", "Five floors"),
         ("diffusion", "import av", "diffusion is a library"),
         ("diffusion", "def late():\n    import huggingface_hub", "diffusion is a library"),
         ("animation", "from rich.console import Console", "Only cli talks"),

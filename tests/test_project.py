@@ -16,7 +16,10 @@ from magicpose_cli.cli.exit_codes import EXIT_CODES
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "magicpose_cli"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -48,7 +51,6 @@ def test_the_extras_are_those_of_the_pages() -> None:
         "openpose",
         "dwpose",
         "metrics",
-        "provenance",
         "train",
         "cluster",
         "dev",

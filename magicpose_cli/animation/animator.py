@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from magicpose_cli.animation.inputs import Inputs, open_inputs
+from magicpose_cli.animation.marking import Marks, choose_marks
 from magicpose_cli.animation.models import ModelChoice, ModelFacts, choose_model, model_facts
 from magicpose_cli.animation.pose_input import PoseInput, must_extract
 from magicpose_cli.animation.request import PRESETS, AnimationRequest, check_request
@@ -112,6 +113,7 @@ def animate(
     hashes = {"reference": sha256_of(request.reference), "poses": prepared.poses.sha256}
     for sentence in changed_since(earlier or {}, hashes):
         progress.note(sentence)
+    marks = choose_marks(request, {**hashes, "weights": sha256_of(prepared.choice.folder)}, progress)
 
     began = time.monotonic()
     pipeline = _load(request, prepared, device, dtype)
@@ -121,15 +123,16 @@ def animate(
     with _sampled(pipeline, request, prepared, progress) as frames:
         report = write_video(
             request.output,
-            map(show, frames),
+            marks.watermarked(map(show, frames)),
             prepared.poses.fps,
             width=width,
             height=height,
             sound=prepared.sound,
-            metadata={"comment": "Animated with magicpose: synthetic"},
+            metadata={"comment": marks.comment},
             expected_frames=prepared.conditions.frame_count,
             progress=progress,
             overwrite=request.existing == "overwrite",
+            seal=marks.seal,
         )
     timings["animating"] = time.monotonic() - began
     for note in report.notes:
@@ -139,10 +142,10 @@ def animate(
         began = time.monotonic()
         progress.note("putting reference, pose and result side by side")
         compare = compare_path(request.output)
-        write_comparison(compare, request, prepared, truth, progress)
+        write_comparison(compare, request, prepared, marks, truth, progress)
         timings["comparing"] = time.monotonic() - began
     seconds = timings["total"] = time.monotonic() - started
-    write_record(record_path(request.output), _record(request, prepared, report, hashes, timings))
+    write_record(record_path(request.output), _record(request, prepared, report, marks, timings))
     return AnimationResult(
         output=request.output,
         record=record_path(request.output),
@@ -266,10 +269,11 @@ def write_comparison(
     path: Path,
     request: AnimationRequest,
     prepared: Prepared,
+    marks: Marks,
     truth: Sequence[np.ndarray] | None,
     progress: Progress = SILENT,
 ) -> VideoReport:
-    """Reference | pose | result (| truth), in sync, with the result's sound."""
+    """Reference | pose | result (| truth), in sync, with the result's sound, and marked as a whole."""
     result = open_clip(request.output)
     count = prepared.conditions.frame_count
     show, pose_size = _shown(prepared, np.zeros_like(prepared.inputs.reference))
@@ -292,14 +296,16 @@ def write_comparison(
     width, whole = panel_size(sizes, height)
     return write_video(
         path,
-        side_by_side(panels, height),
+        marks.watermarked(side_by_side(panels, height)),
         result.fps,
         width=width,
         height=whole,
         sound=prepared.sound,
+        metadata={"comment": marks.comment},
         expected_frames=count,
         progress=progress,
         overwrite=request.existing == "overwrite",
+        seal=marks.seal_composite,
     )
 
 
@@ -307,7 +313,7 @@ def _record(
     request: AnimationRequest,
     prepared: Prepared,
     report: VideoReport,
-    hashes: dict[str, str],
+    marks: Marks,
     timings: dict[str, float],
 ) -> dict[str, Any]:
     conditions = prepared.conditions
@@ -316,7 +322,8 @@ def _record(
         "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": versions(),
         "device": device_name(request.device),
-        "sha256": {**hashes, "weights": sha256_of(prepared.choice.folder), "output": report.sha256},
+        "sha256": {**marks.hashes, "output": report.sha256},
+        "marks": marks.to_json(),
         "poses": prepared.poses.kind,
         "frames": report.frame_count,
         "fps": str(report.fps),

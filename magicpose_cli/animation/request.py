@@ -78,6 +78,7 @@ class AnimationRequest:
     device: str = "auto"
     dtype: str = "auto"
     offload: bool = False
+    watermark: bool = True
     existing: str = "refuse"
 
     def to_json(self) -> dict[str, Any]:

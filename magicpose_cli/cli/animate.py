@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from magicpose_cli.animation.request import PRESETS, AnimationRequest, check_request
+from magicpose_cli.cli.consent import ask_consent
 from magicpose_cli.cli.console import Console, amount, duration
 from magicpose_cli.cli.options import (
     Detector,
@@ -115,6 +116,19 @@ def animate(
     offload: Annotated[
         bool, typer.Option("--offload", help="Keep on the GPU only the part of the model that runs: slower, smaller.")
     ] = DEFAULTS.offload,
+    watermark: Annotated[
+        bool,
+        typer.Option(
+            "--watermark/--no-watermark",
+            help="Mark the frames invisibly. Without it (for research) a re-encoded copy passes for a recording.",
+        ),
+    ] = DEFAULTS.watermark,
+    i_have_consent: Annotated[
+        bool,
+        typer.Option(
+            "--i-have-consent", help="The people in my photos agreed to be animated; asked once, then remembered."
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     skip_existing: SkipExisting = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
@@ -135,6 +149,7 @@ def animate(
         for sentence in plan.sentences:
             console.say(sentence)
         return asdict(plan)
+    ask_consent(console, i_have_consent)
     from magicpose_cli.animation.animator import animate as run
 
     result = run(request, console, earlier=record)

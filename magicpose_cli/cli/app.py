@@ -26,6 +26,7 @@ from magicpose_cli.cli import (
     mux,
     preview,
     train,
+    verify,
 )
 from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.exit_codes import BUG, DONE, exit_code
@@ -66,6 +67,7 @@ for _name, _module in {
     "animate": animate,
     "mux": mux,
     "compare": compare,
+    "verify": verify,
     "doctor": doctor,
     "dataset": dataset,
     "train": train,

@@ -11,6 +11,7 @@ EXIT_CODES: dict[type[errors.MagicPoseError], int] = {
     errors.InputError: 10,
     errors.LimitError: 11,
     errors.NoPersonError: 12,
+    errors.UnmarkedError: 13,
     errors.OutputError: 20,
     errors.DiskFullError: 21,
     errors.DownloadError: 30,

@@ -36,6 +36,10 @@ class NoPersonError(MagicPoseError):
     """No person, or no usable pose, was found."""
 
 
+class UnmarkedError(MagicPoseError):
+    """No mark of magicpose was found in a file that was asked about."""
+
+
 class OutputError(MagicPoseError):
     """The output exists, is busy, or cannot be written."""
 

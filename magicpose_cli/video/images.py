@@ -14,6 +14,7 @@ from magicpose_cli.core.confined import confined
 from magicpose_cli.core.errors import InputError, LimitError, UsageError
 from magicpose_cli.core.image_files import BROKEN_IMAGE, MAX_PIXELS, open_image, sniff
 from magicpose_cli.video.colour import on_white
+from magicpose_cli.video.comment import as_xmp
 from magicpose_cli.video.output import told_plainly, whole_output
 from magicpose_cli.video.timing import Timing, measure
 
@@ -136,7 +137,7 @@ def write_image(path: Path, rgb: np.ndarray, *, overwrite: bool = False) -> None
         temporary.write_bytes(data.getbuffer())
 
 
-def write_animation(file: Path, kind: str, frames: Iterable[np.ndarray], fps: Fraction) -> int:
+def write_animation(file: Path, kind: str, frames: Iterable[np.ndarray], fps: Fraction, comment: str = "") -> int:
     """RGB uint8 frames to an endless GIF or WebP (``kind`` ".gif" or ".webp"); returns how many were written.
 
     A GIF counts in hundredths of a second: the times are rounded one by one so that the whole keeps its length.
@@ -154,7 +155,9 @@ def write_animation(file: Path, kind: str, frames: Iterable[np.ndarray], fps: Fr
     tick = 10 if kind == ".gif" else 1  # milliseconds
     edges = [round(index * 1000 / (fps * tick)) * tick for index in range(len(held) + 1)]
     durations = [max(tick, after - before) for before, after in pairwise(edges)]
-    options = {"loop": 0} | ({"quality": 90, "method": 4} if kind == ".webp" else {})
+    options: dict[str, object] = {"loop": 0} | ({"quality": 90, "method": 4} if kind == ".webp" else {})
+    if comment:
+        options |= {"xmp": as_xmp(comment)} if kind == ".webp" else {"comment": comment.encode()}
     # Pillow takes a list of times for several pictures, a number for one.
     shown = durations if len(held) > 1 else durations[0]
     data = imageio.imwrite("<bytes>", held, plugin="pillow", extension=kind, is_batch=True, duration=shown, **options)

@@ -1,7 +1,7 @@
 """Frames to a video file: H.264 in MP4 (or MOV, MKV), or a GIF or WebP, by the name. Whole or not at all."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -55,11 +55,13 @@ def write_video(
     progress: Progress = SILENT,
     expected_frames: int | None = None,
     overwrite: bool = False,
+    seal: Callable[[Path], None] | None = None,
 ) -> VideoReport:
     """Write RGB uint8 (height, width, 3) frames; sizes that are odd grow by a doubled edge line.
 
     H.264 yuv420p, tagged BT.709, index first (faststart). The sound is cut to the pictures' duration; broken sound
-    costs a note, never the video. The file is decoded again and its frames counted before it takes its place.
+    costs a note, never the video. The file is decoded again and its frames counted before it takes its place; ``seal``
+    is given the finished file and is the last to change it. Of ``metadata``, a GIF and a WebP keep the comment.
 
     Raises OutputError (exists, not writable), DiskFullError, UsageError for an unknown ending, InputError where no
     frames come or not as many as expected. Errors of ``frames`` pass through; nothing is left behind.
@@ -73,7 +75,7 @@ def write_video(
             checked = _checked(frames, width, height, advance)
             if kind in ANIMATED_SUFFIXES:
                 with told_plainly(path):
-                    count = write_animation(temporary, kind, checked, fps)
+                    count = write_animation(temporary, kind, checked, fps, metadata.get("comment", ""))
             else:
                 count = _encode(temporary, checked, fps, crf, metadata, path)
         if count == 0:
@@ -82,6 +84,9 @@ def write_video(
             raise InputError(f"{count} frames came where {expected_frames} were expected; {path} was not written")
         audio, notes = _finish(temporary, kind, sound, path)
         _verify(temporary, kind, count, fps, path)
+        if seal is not None:
+            with told_plainly(path):
+                seal(temporary)
         digest = file_sha256(temporary)
     even = 0 if kind in ANIMATED_SUFFIXES else 1
     return VideoReport(path, width + width % 2 * even, height + height % 2 * even, fps, count, audio, digest, notes)
