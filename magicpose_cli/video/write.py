@@ -24,6 +24,7 @@ __all__ = ["VideoReport", "check_writable", "write_video"]
 
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _BT709 = 1  # primaries, transfer and matrix alike (ITU-T H.273)
+_THREADS = 4  # x264's output depends on it: the same request gives the same file on every machine
 _LIMITED = 1
 
 
@@ -145,6 +146,7 @@ def _h264_stream(
     stream.codec_context.time_base = 1 / fps
     stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = _BT709
     stream.codec_context.color_range = _LIMITED
+    stream.codec_context.thread_count = _THREADS
     return stream
 
 

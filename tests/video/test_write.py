@@ -288,3 +288,24 @@ def test_a_gif_cannot_hold_sound_and_says_so(tmp_path: Path, drawn: Callable) ->
     report = write_video(tmp_path / "a.gif", drawn(3), RATE, width=64, height=48, sound=sound)
     assert report.audio == "none"
     assert "GIF" in report.notes[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) < 2, reason="one processor")
+def test_the_file_does_not_depend_on_the_processors_at_hand(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from fractions import Fraction; from pathlib import Path\n"
+        "os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[: int(sys.argv[2])]))\n"
+        "import numpy as np; from magicpose_cli.video.write import write_video\n"
+        "noise = np.random.default_rng(0).integers(0, 256, (24, 256, 256, 3), np.uint8)\n"
+        "print(write_video(Path(sys.argv[1]), iter(noise), Fraction(25), width=256, height=256).sha256)"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", script, str(tmp_path / f"{count}.mp4"), str(count)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for count in (1, 2)
+    }
+    assert len(seen) == 1
