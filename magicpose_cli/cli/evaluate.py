@@ -70,15 +70,17 @@ def fit(
 
     A figure's motion is fitted to a figure of other proportions; errors are to that figure's own track of the motion.
     """
-    console.note(f"fitting motions of {pairs} figures to {pairs} others, in three settings and three ways")
+    console.note(f"fitting motions of {pairs} figures to {pairs} others, in three settings, each in three ways")
     from magicpose_cli.evaluation.fit import PARTS, SETTINGS, evaluate_fit
 
     scores = evaluate_fit(pairs, noise, console)
-    console.say(f"mean error in {scores['unit']}")
+    console.say(f"Mean error in {scores['unit']} (less is better); 'auto' is what animate does.")
     for setting in SETTINGS:
         console.say(f"{setting:36}" + "".join(f"{part:>8}" for part in PARTS))
         for way, errors in scores[setting].items():
-            console.say(f"  {way:34}" + "".join(f"{errors[part]:8.2f}" for part in PARTS))
+            ratio = " / " in way
+            name = f"{way}: times better" if ratio else way
+            console.say(f"  {name:34}" + "".join(f"{errors[part]:8.2f}" for part in PARTS))
     return scores
 
 
