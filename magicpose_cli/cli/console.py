@@ -69,10 +69,17 @@ class _Stage:
     before: int = 0  # of ``done``, what an earlier process did
     detail: str = ""
     said_at: float = field(default=0.0)
+    first: tuple[float, int] | None = None  # when the first units were done, and how many were done then
+
+    def advance(self, steps: int, detail: str, now: float) -> None:
+        self.done += steps
+        self.detail = printable(detail)
+        self.first = self.first or (now, self.done)
 
     def rate(self, now: float) -> float:
-        elapsed = now - self.started
-        return (self.done - self.before) / elapsed if elapsed > 0 else 0.0
+        """Units a second since the first ones: before them things load and start. 0 where that cannot be told yet."""
+        since, done = self.first or (now, self.done)
+        return (self.done - done) / (now - since) if now > since else 0.0
 
     def line(self, now: float, width: int | None = None, ascii_only: bool = False) -> str:
         """What is done of what, rate and time left; the least important parts go first where ``width`` is small."""
@@ -222,8 +229,7 @@ class Console:
             self.note(f"{title} ({amount(total, unit)})" if total else title)
 
         def advance(steps: int = 1, detail: str = "") -> None:
-            stage.done += steps
-            stage.detail = printable(detail)
+            stage.advance(steps, detail, self._clock())
             if self._live is None and self._clock() - stage.said_at >= PLAIN_LINE_EVERY:
                 stage.said_at = self._clock()
                 self.note(stage.line(stage.said_at))

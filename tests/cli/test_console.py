@@ -52,6 +52,18 @@ def test_amounts() -> None:
     ]
 
 
+def test_what_comes_before_the_first_unit_is_no_measure_of_the_others() -> None:
+    """A minute of loading, then a frame a second."""
+    stream, clock = io.StringIO(), Clock()
+    with Console(stream=stream, clock=clock).stage("animating", 30) as advance:
+        for now in range(60, 80):
+            clock.now = now
+            advance()
+    lines = [line for line in stream.getvalue().splitlines() if "frame" in line and "of 30" in line]
+    assert "frame 1 of 30" in lines[0] and "left" not in lines[0]
+    assert "frame 6 of 30  20 %  24 s left" in lines[1]
+
+
 def test_without_a_terminal_a_line_comes_every_few_seconds() -> None:
     stream, clock = io.StringIO(), Clock()
     console = Console(stream=stream, clock=clock)
