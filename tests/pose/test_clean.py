@@ -1,11 +1,14 @@
 """Cleaning, held against true motions that were spoilt in known ways."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from magicpose_cli.core.keypoints import BODY_COUNT, BODY_MIRRORED, LEFT_WRIST, RIGHT_WRIST
 from magicpose_cli.pose.clean import clean, jitter, part_slices, size_of
 from magicpose_cli.pose.gaps import FILLED_CONFIDENCE, LONGEST_GAP
+from magicpose_cli.pose.smooth import smooth
 
 FPS = 25.0
 PARTS = part_slices()
@@ -169,3 +172,14 @@ def test_jitter_is_in_thousandths_of_the_size(dance):
     spoilt[::2, :, 0] += 4  # every point 4 pixels off the middle between its neighbours in time
     assert jitter(spoilt)["body"] == pytest.approx(4000 / size_of(spoilt), abs=0.01)
     assert jitter(truth)["body"] == 0
+
+
+def test_smoothing_holds_little_for_each_frame(dance):
+    truth = dance(600)
+    tracemalloc.start()
+    try:
+        smooth(truth, FPS, np.zeros(truth.shape[:2], bool))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak / len(truth) < 8 * 1024  # the points themselves: 1.5 KB
