@@ -22,9 +22,8 @@ from magicpose_cli.core.paths import poses_root
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.whole_folder import whole_folder
-from magicpose_cli.pose.clean import part_slices
 from magicpose_cli.pose.clip_info import CLIP_FILE
-from magicpose_cli.pose.detector import PersonPose
+from magicpose_cli.pose.detector import PART_SLICES, PersonPose
 from magicpose_cli.pose.openpose_json import POSE_FOLDER_FILES, ClipInfo, check_poses_output, write_poses
 from magicpose_cli.pose.registry import choose_detector, detector_version, make_detector
 from magicpose_cli.pose.report import report
@@ -177,7 +176,7 @@ def people_picture(clip: Clip, followed: FollowedClip) -> np.ndarray:
     there = {}
     for number, person in enumerate(followed.people):
         for points in person.points[person.frames == index]:
-            there[number] = PersonPose(**{part: points[of] for part, of in part_slices().items()})
+            there[number] = PersonPose(**{part: points[of] for part, of in PART_SLICES.items()})
     return draw_people(frame, there)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,10 @@ import numpy as np
 from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
 
 PARTS = {"body": BODY_COUNT, "left_hand": HAND_COUNT, "right_hand": HAND_COUNT, "face": FACE_COUNT}
+"""Each part's number of points, in the order in which ``PersonPose.points`` holds them."""
+
+PART_SLICES = {part: slice(end - PARTS[part], end) for part, end in zip(PARTS, accumulate(PARTS.values()), strict=True)}
+"""Where each part lies among the 130 points."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from magicpose_cli.pose.part_affinity import associate
 BODY_SIDE = 184  # pixels of a frame's shorter side as the body network sees it, as controlnet_aux has it
 BODY_LONGEST = 4 * BODY_SIDE  # and of its longer side at most
 HAND_SIDE, FACE_SIDE = 368, 384  # pixels of a crop as its network sees it
-BODY_THRESHOLD, CROP_THRESHOLD = 0.1, 0.05  # a map's value below which its point is missing
+BODY_PEAK, CROP_PEAK = 0.1, 0.05  # a map's value below which its point is missing
 _GREY = 128
 
 
@@ -85,7 +85,7 @@ class OpenPoseDetector(PoseDetector):
         pictures = self._tensor([scaled(frame, *small) for frame in frames])
         padding = (0, -small[0] % STRIDE, 0, -small[1] % STRIDE)
         fields, maps = self._networks.body(F.pad(pictures, padding))  # the padding's 0 is grey
-        positions, scores = find_peaks(maps[:, :BODY_COUNT], BODY_THRESHOLD, *small)
+        positions, scores = find_peaks(maps[:, :BODY_COUNT], BODY_PEAK, *small)
         factors = np.array([width / small[0], height / small[1], 1], np.float32)
         return [[body * factors for body in found] for found in associate(fields, positions, scores)]
 
@@ -103,7 +103,7 @@ class OpenPoseDetector(PoseDetector):
         for start in range(0, len(there), self.batch_size):
             rows = there[start : start + self.batch_size]
             crops = [cut(pictures[row], squares[row], side) for row in rows]
-            points = find_highest(maps_of(crops)[:, :count], CROP_THRESHOLD).cpu().numpy()
+            points = find_highest(maps_of(crops)[:, :count], CROP_PEAK).cpu().numpy()
             for row, each in zip(rows, points, strict=True):
                 square = squares[row]
                 factor = square.side / side

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from magicpose_cli.core.keypoints import LEFT_WRIST, RIGHT_WRIST
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, LEFT_WRIST, RIGHT_WRIST
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.pose.clean import size_of
 from magicpose_cli.pose.detector import PARTS
 from magicpose_cli.pose.gaps import LONGEST_GAP
 from magicpose_cli.pose.ranges import Ranges, amount, count_frames, percent, ranges_of, ranges_text
 from magicpose_cli.pose.track import FollowedClip
-from magicpose_cli.pose.trust import TRUSTED
 
 _CLOSE_CALL = 0.75  # the second largest person's area as a share of the largest one's
 _PART_NAMES = {"body": "body", "left_hand": "left hand", "right_hand": "right hand", "face": "face"}
@@ -171,7 +170,7 @@ def report(track: PoseTrack, followed: FollowedClip | None = None) -> PoseReport
         frames=len(track),
         fps=track.fps,
         without_person=ranges_of(np.flatnonzero(~person)),
-        share_wrists=float((track.body[:, [LEFT_WRIST, RIGHT_WRIST], 2] >= TRUSTED).all(axis=1).mean()),
+        share_wrists=float((track.body[:, [LEFT_WRIST, RIGHT_WRIST], 2] >= BODY_THRESHOLD).all(axis=1).mean()),
         height=size_of(points) / min(track.width, track.height) if person.any() else 0.0,
         **{f"share_{part}": float(frames.mean()) for part, frames in seen.items()},
         **more,

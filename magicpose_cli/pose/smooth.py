@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
+from magicpose_cli.pose.detector import PART_SLICES
 
 _ORDER = 3
 _DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
@@ -38,12 +38,11 @@ class Strength:
     carried: bool = False
 
 
-_HANDS, _FACE = BODY_COUNT + HAND_COUNT, BODY_COUNT + 2 * HAND_COUNT
 STRENGTHS = (
-    Strength(slice(0, BODY_COUNT), slow=1.2, fast=8.0),
-    Strength(slice(BODY_COUNT, _HANDS), slow=1.5, fast=8.0, carried=True),
-    Strength(slice(_HANDS, _FACE), slow=1.5, fast=8.0, carried=True),
-    Strength(slice(_FACE, _FACE + FACE_COUNT), slow=2.0, fast=9.0, carried=True),
+    Strength(PART_SLICES["body"], slow=1.2, fast=8.0),
+    Strength(PART_SLICES["left_hand"], slow=1.5, fast=8.0, carried=True),
+    Strength(PART_SLICES["right_hand"], slow=1.5, fast=8.0, carried=True),
+    Strength(PART_SLICES["face"], slow=2.0, fast=9.0, carried=True),
 )
 
 

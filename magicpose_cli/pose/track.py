@@ -12,9 +12,9 @@ from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.errors import InputError, NoPersonError, UsageError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
-from magicpose_cli.pose.clean import Cleaned, clean, jitter, part_slices
-from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
-from magicpose_cli.pose.follow import Person, follow, number_there_at_once
+from magicpose_cli.pose.clean import Cleaned, clean, jitter
+from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDetector
+from magicpose_cli.pose.follow import FollowedPerson, follow, number_there_at_once
 
 _AHEAD = 4  # decoded frames that may wait: 25 MB at 1080 × 1920
 
@@ -30,7 +30,7 @@ class FollowedClip:
     """
 
     track: PoseTrack
-    people: tuple[Person, ...]
+    people: tuple[FollowedPerson, ...]
     chosen: int
     asked: str
     swapped: np.ndarray
@@ -93,7 +93,7 @@ def follow_person(
     before, after = jitter(points), jitter(cleaned.points)
     inside = ((cleaned.points[..., :2] >= 0) & (cleaned.points[..., :2] <= (clip.width, clip.height))).all(axis=-1)
     shown = np.where(inside[..., None], cleaned.points, np.float32(0))
-    parts = {part: shown[:, of] for part, of in part_slices().items()}
+    parts = {part: shown[:, of] for part, of in PART_SLICES.items()}
     return FollowedClip(
         track=PoseTrack(**parts, width=clip.width, height=clip.height, fps=clip.fps),
         people=tuple(people),
@@ -111,7 +111,7 @@ def pose_at(track: PoseTrack, index: int) -> PersonPose | None:
     return None if pose.box is None else pose
 
 
-def _chosen(people: list[Person], person: str, fps: float, clip: Clip, frames: int) -> int:
+def _chosen(people: list[FollowedPerson], person: str, fps: float, clip: Clip, frames: int) -> int:
     """The number of the person to follow. Raises NoPersonError."""
     if not people:
         where = "the picture" if frames == 1 else f"any of its {frames} frames"
