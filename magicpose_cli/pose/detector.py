@@ -20,7 +20,10 @@ PART_SLICES = {part: slice(end - PARTS[part], end) for part, end in zip(PARTS, a
 class PersonPose:
     """One person in one frame: float32 (points, 3) arrays of x, y in pixels of that frame and confidence in [0, 1].
 
-    A missing point is (0, 0, 0). Left and right are the person's own. Layouts: ``core.keypoints``.
+    A missing point is (0, 0, 0); so is one that the detector's network itself calls unseen. Left and right are the
+    person's own. Layouts: ``core.keypoints``. Confidence is the network's: DWPose's and OpenPose's is the height of the
+    peak at which the point was found, MediaPipe's the chance that it is not hidden (1 for hands and faces, for which it
+    gives none). A body point of 0.3 (``BODY_THRESHOLD``) or more counts as seen; below, its place is mostly a guess.
     Raises ValueError where a shape or a value (NaN, infinity) does not fit.
     """
 

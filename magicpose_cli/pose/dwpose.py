@@ -1,6 +1,6 @@
 """DWPose as a detector: YOLOX finds the people, a SimCC network the 133 points of each, both on onnxruntime.
 
-Confidences are the network's. The two pupils, which it does not know, are its body's eyes.
+Confidences are the network's; it gives all 133 points always, and those below 0.3 are missing. The two pupils, which it does not know, are its body's eyes.
 Source: DWPose (Yang et al., 2023, arXiv 2307.15880); COCO-WholeBody's order of points (Jin et al., 2020).
 """
 
@@ -21,6 +21,7 @@ BODY_OF_17 = (0, 0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 FEET, FACE, LEFT_HAND, RIGHT_HAND = range(17, 23), range(23, 91), range(91, 112), range(112, 133)
 COCO_LEFT_EYE, COCO_RIGHT_EYE = 1, 2
 
+_SEEN = 0.3  # score below which DWPose's own tools take a point for unseen
 _PERSON_SCORE = 0.3  # of a box, below which there is nobody
 _OVERLAP = 0.45
 _CROPS = 16  # people at a time
@@ -86,9 +87,10 @@ class DWPoseDetector(PoseDetector):
 def person_of_133(points: np.ndarray) -> PersonPose:
     """(133, 3) of COCO-WholeBody → a person: body 18, hands 21, face 68 and the pupils. The feet are left out.
 
-    The neck is the shoulders' middle, as sure as the less sure one, missing where one is. A pupil is as sure as
-    its eye, and no surer than the points of the face round it on average.
+    Points below ``_SEEN`` are missing. The neck is the shoulders' middle, as sure as the less sure one, missing where
+    one is. A pupil is as sure as its eye, and no surer than the points of the face round it on average.
     """
+    points = np.where(points[:, 2:] >= _SEEN, points, np.float32(0))
     body = points[list(BODY_OF_17)]
     right, left = body[RIGHT_SHOULDER], body[LEFT_SHOULDER]
     body[NECK] = (right + left) / 2
@@ -98,7 +100,7 @@ def person_of_133(points: np.ndarray) -> PersonPose:
     face = points[list(FACE)]
     pupils = points[[COCO_RIGHT_EYE, COCO_LEFT_EYE]].copy()
     pupils[:, 2] = np.minimum(pupils[:, 2], [face[eye, 2].mean() for eye in (FACE_RIGHT_EYE, FACE_LEFT_EYE)])
-    pupils[pupils[:, 2] <= 0] = 0
+    pupils[pupils[:, 2] < _SEEN] = 0
     return PersonPose(
         body=body,
         left_hand=points[list(LEFT_HAND)],

@@ -42,6 +42,13 @@ def test_shares_and_ranges():
     assert (told["frames"], told["fps"], told["share_body"]) == (10, "25", 0.6)
 
 
+def test_what_is_too_unsure_to_be_drawn_is_not_seen():
+    track = track_with(body=range(10), face=range(10))
+    track.body[:4, :, 2], track.face[:2, :, 2] = 0.02, 0.04
+    quality = report(track)
+    assert (quality.share_body, quality.share_face, quality.without_person) == (0.6, 0.8, ((0, 1),))
+
+
 def test_empty_ends_come_with_the_options_that_cut_them_off_and_empty_middles_with_their_length():
     advice = report(track_with(body=[*range(25, 50), *range(75, 90)], frames=100)).advice()
     assert any("--start 1.00 --end 3.60" in said for said in advice)
