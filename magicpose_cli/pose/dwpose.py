@@ -1,6 +1,7 @@
 """DWPose as a detector: YOLOX finds the people, a SimCC network the 133 points of each, both on onnxruntime.
 
-Confidences are the network's; it gives all 133 points always, and those below 0.3 are missing. The two pupils, which it does not know, are its body's eyes.
+Confidences are the network's. It gives all 133 points always: those below 0.3 are missing. The two pupils, which it
+does not know, are its body's eyes.
 Source: DWPose (Yang et al., 2023, arXiv 2307.15880); COCO-WholeBody's order of points (Jin et al., 2020).
 """
 

@@ -3,7 +3,8 @@
 Frame by frame the people found are given to the people known, all at once and at the least total cost (tracking by
 detection, as in SORT, Bewley et al. 2016, with keypoints beside boxes). Costs are shares of a person's size: how far
 the trusted body points lie from where the person's motion would have taken them, and how little the boxes overlap.
-Left and right may be mixed up in a frame: of both readings the nearer one counts.
+Left and right may be mixed up in a frame: of both readings the nearer one counts. Trusted are body points of confidence
+``BODY_THRESHOLD`` or more.
 """
 
 import math
@@ -27,6 +28,9 @@ _DOUBT = 0.12  # two readings whose costs differ by less are doubtful
 # Of a person's size, by which a false detection quivers in each frame; more, the longer a frame lasts. Measured: people
 # 0.002 to 0.009 at 24 to 60 frames a second, up to 0.014 at 4 to 10; what is no person 0.023 to 0.14.
 _MOST_UNREST, _MOST_UNREST_SECONDS = 0.015, 0.15
+_MOST_UNREST_PIXELS = 2.0  # a person of any size may quiver so much: detectors that do not follow are a pixel off
+_STRONG = 2.0  # times those: more than anybody does who is seen throughout, or is the only one
+_THROUGHOUT = 0.8  # share of a clip's frames
 _STEADY = 0.7  # share of the old velocity that is kept when a new one is seen
 _COAST = 0.3  # seconds for which an unseen person is taken to go on as before
 
@@ -191,18 +195,30 @@ def _joined(first: FollowedPerson, then: FollowedPerson) -> FollowedPerson:
 
 
 def _lasting(people: list[FollowedPerson], fps: float, frames: int) -> list[FollowedPerson]:
-    """Those who are seen for long enough, and do not quiver as no living being does."""
-    most = _MOST_UNREST + _MOST_UNREST_SECONDS / fps
-    return [p for p in people if len(p.frames) >= _shortest(fps, frames) and _unrest(p) < most]
+    """Those who are seen for long enough, and do not quiver as no living being does.
+
+    Who is seen throughout may quiver more. Where nobody would be left, the one seen longest stays, unless he quivers
+    strongly and is seen in a part of the clip only.
+    """
+    long = [p for p in people if len(p.frames) >= _shortest(fps, frames)]
+    judged = [(p, _unrest(p, fps), len(p.frames) >= _THROUGHOUT * frames) for p in long]
+    calm = [p for p, unrest, throughout in judged if unrest < (_STRONG if throughout else 1)]
+    likely = [p for p, unrest, throughout in judged if unrest < _STRONG or throughout]
+    return calm or sorted(likely, key=lambda p: -len(p.frames))[:1]
 
 
-def _unrest(person: FollowedPerson) -> float:
-    """How far a trusted body point lies off the middle between itself before and after: the median, in sizes."""
+def _unrest(person: FollowedPerson, fps: float) -> float:
+    """How much the person quivers, 1 being the most that a living being does.
+
+    By how far a trusted body point lies off the middle between itself before and after: the median.
+    """
     body = person.points[:, :BODY_COUNT]
     trusted = body[..., 2] >= BODY_THRESHOLD
     known = trusted[:-2] & trusted[1:-1] & trusted[2:] & (np.diff(person.frames, 2) == 0)[:, None]
     off = np.linalg.norm(body[1:-1, :, :2] - (body[:-2, :, :2] + body[2:, :, :2]) / 2, axis=2)[known]
-    return float(np.median(off)) / float(np.median([_size(points) for points in person.points])) if len(off) else 0.0
+    size = float(np.median([_size(points) for points in person.points]))
+    most = max((_MOST_UNREST + _MOST_UNREST_SECONDS / fps) * size, _MOST_UNREST_PIXELS)
+    return float(np.median(off)) / most if len(off) else 0.0
 
 
 def _shortest(fps: float, frames: int) -> int:
