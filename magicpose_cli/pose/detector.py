@@ -81,13 +81,11 @@ class PoseDetector(Protocol):
     """Finds people in frames given one after another, one by one or in batches.
 
     A detector may follow a person from frame to frame; ``reset`` forgets what it has seen, ``close`` frees it.
-    ``finds_many`` is False where ``detect`` gives at most one person, the most prominent. ``device`` is where its
-    networks run; ``batch_size`` is how many frames at a time serve it best.
+    ``device`` is where its networks run; ``batch_size`` is how many frames at a time serve it best.
     """
 
     name: str
     version: str
-    finds_many: bool
     device: str = "cpu"
     batch_size: int = 1
 

@@ -33,7 +33,6 @@ class DWPoseDetector(PoseDetector):
 
     name = "dwpose"
     version = "dw-ll_ucoco_384"
-    finds_many = True
 
     def __init__(self, finder: OnnxNetwork, pointer: OnnxNetwork) -> None:
         """``finder``: YOLOX. ``pointer``: 133 points by ``simcc_x`` and ``simcc_y``."""

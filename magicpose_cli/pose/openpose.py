@@ -36,7 +36,6 @@ class OpenPoseDetector(PoseDetector):
 
     name = "openpose"
     version = "body_pose_model"  # the body network: COCO's 18 points
-    finds_many = True
 
     def __init__(self, networks: Networks, device: torch.device, hand_scales: tuple[float, ...] = (1.0,)) -> None:
         self._networks = networks
