@@ -12,7 +12,7 @@ import numpy as np
 
 from magicpose_cli.core.keypoints import FACE_LEFT_EYE, FACE_RIGHT_EYE, LEFT_SHOULDER, NECK, RIGHT_SHOULDER
 from magicpose_cli.pose.detector import PersonPose, PoseDetector, check_frame
-from magicpose_cli.pose.onnx_network import OnnxNetwork
+from magicpose_cli.pose.onnx_network import OnnxNetwork, import_onnxruntime
 from magicpose_cli.pose.simcc import BINS, crop, find_points, region_round
 from magicpose_cli.pose.yolox import cells, find_boxes, letterboxed
 
@@ -107,6 +107,11 @@ def person_of_133(points: np.ndarray) -> PersonPose:
         right_hand=points[list(RIGHT_HAND)],
         face=np.concatenate([face, pupils]),
     )
+
+
+def check_package() -> None:
+    """Raise UsageError where onnxruntime does not load."""
+    import_onnxruntime()
 
 
 def load(files: Mapping[str, Path], device: str = "auto") -> DWPoseDetector:

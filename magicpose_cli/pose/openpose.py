@@ -17,7 +17,7 @@ from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
 from magicpose_cli.pose.crops import Square, cut, face_square, hand_square, scaled
 from magicpose_cli.pose.detector import PersonPose, PoseDetector, check_frame
 from magicpose_cli.pose.heatmaps import STRIDE, find_highest, find_peaks
-from magicpose_cli.pose.openpose_networks import Networks, load_networks
+from magicpose_cli.pose.openpose_networks import Networks, import_definitions, load_networks
 from magicpose_cli.pose.part_affinity import associate
 
 BODY_SIDE = 184  # pixels of a frame's shorter side as the body network sees it, as controlnet_aux has it
@@ -128,6 +128,11 @@ class OpenPoseDetector(PoseDetector):
         """RGB uint8 (H, W, 3) → BGR (N, 3, H, W) around 0, as the networks were trained."""
         values = torch.from_numpy(np.stack(pictures)).to(self._device)
         return (values.flip(3).permute(0, 3, 1, 2).float() - _GREY) / 256
+
+
+def check_package() -> None:
+    """Raise UsageError where controlnet_aux does not load, DeviceError where OpenCV wants a system library."""
+    import_definitions()
 
 
 def load(files: Mapping[str, Path], device: str = "auto") -> OpenPoseDetector:
