@@ -22,7 +22,8 @@ FindWeights = Callable[[str], Mapping[str, Path]]
 class DetectorKind:
     """A detector of ``core.names.DETECTORS``: what it needs, and what is said of it.
 
-    ``name`` is also that of its module beside this one, of its extra and of its group in weights.toml.
+    ``name`` is also that of its module beside this one, of its extra and of its group in weights.toml. A module of a
+    detector with weights has ``load`` and ``check_package``.
     """
 
     name: str
