@@ -22,17 +22,17 @@ from magicpose_cli.core.paths import poses_root
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.whole_folder import whole_folder
-from magicpose_cli.pose.clean import part_slices
-from magicpose_cli.pose.clip_info import CLIP_FILE
-from magicpose_cli.pose.detector import PersonPose
+from magicpose_cli.pose.clip_info import CLIP_FILE, read_clip_info
+from magicpose_cli.pose.detector import PART_SLICES, PersonPose
 from magicpose_cli.pose.openpose_json import POSE_FOLDER_FILES, ClipInfo, check_poses_output, write_poses
 from magicpose_cli.pose.registry import choose_detector, detector_version, make_detector
 from magicpose_cli.pose.report import report
-from magicpose_cli.pose.track import FollowedClip, check_person, extract_track, pose_at
+from magicpose_cli.pose.track import METHOD_VERSION, FollowedClip, extract_track, pose_at
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.source import check_file
 from magicpose_cli.video.write import write_video
+from magicpose_cli.weights.registry import load_registry
 from magicpose_cli.weights.verify import intact_files
 
 MAPS_FOLDER = "maps"
@@ -79,7 +79,6 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
         progress.note(note)
     detector = make_detector(request.detector, device=request.device, find_weights=intact_files, progress=progress)
     try:
-        check_person(request.person, detector)
         followed = extract_track(clip, detector, person=request.person, raw=request.raw, progress=progress)
     finally:
         detector.close()
@@ -98,6 +97,7 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
         source_path=request.driving.absolute(),
         filled=quality.filled,
         swapped=quality.swapped,
+        report=tuple(quality.sentences()),
     )
     with whole_folder(request.output, ours=POSE_FOLDER_FILES, overwrite=overwrite) as folder:
         write_poses(folder, track, info, overwrite=True)
@@ -115,36 +115,43 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
         height=clip.height,
         detector=f"{detector.name} {detector.version}",
         report=quality.to_json(),
-        sentences=tuple(quality.sentences()),
+        sentences=info.report,
         seconds=time.monotonic() - started,
         partial=clip.partial,
     )
 
 
 def cached_extraction(request: ExtractionRequest, progress: Progress = SILENT) -> Path:
-    """The poses of a driving video, extracted once and kept in ``cache_folder`` (not in ``output``)."""
+    """The poses of a driving video, extracted once and kept in ``cache_folder`` (not in ``output``).
+
+    What is to be known about them is told each time.
+    """
     check_extraction(request)
-    folder = cache_folder(request)
+    folder, name = cache_folder(request), request.driving.name
     if is_extracted(folder):
-        progress.note(f"the poses of {request.driving.name} were found in an earlier run: {folder}")
-        return folder
-    progress.note(f"{request.driving.name} is a driving video: its poses are extracted first, and kept for next time")
-    try:
-        result = extract(replace(request, output=folder, maps=False, preview=False, existing="refuse"), progress)
-    except OutputError:
-        if is_extracted(folder):  # another run with this driving video was done first
-            return folder
-        raise
-    for sentence in result.sentences:
+        progress.note(f"the poses of {name} were found in an earlier run: {folder}")
+    else:
+        progress.note(f"{name} is a driving video: its poses are extracted first, and kept for next time")
+        try:
+            extract(replace(request, output=folder, maps=False, preview=False, existing="refuse"), progress)
+        except OutputError:
+            if not is_extracted(folder):  # else another run with this driving video was done first
+                raise
+    for sentence in read_clip_info(folder / CLIP_FILE).report:
         progress.note(sentence)
     return folder
 
 
 def cache_folder(request: ExtractionRequest) -> Path:
-    """Where under ``core.paths.poses_root()`` the poses of this driving video lie: named by its sha256 and the way."""
+    """Where under ``core.paths.poses_root()`` the poses of this driving video lie: named by its sha256 and the way.
+
+    The way is the detector, with its version or its weights' sha256, what becomes of its people, and the request.
+    """
     check_file(request.driving, folder_allowed=True)
     kind = choose_detector(request.detector, intact_files).kind
-    way = (kind.name, detector_version(kind), request.person, request.raw, request.fps, request.start, request.end)
+    networks = [load_registry().find(name).sha256 for name in kind.weights]
+    detector = (kind.name, detector_version(kind), *networks, METHOD_VERSION)
+    way = (*detector, request.person, request.raw, request.fps, request.start, request.end)
     key = hashlib.sha256(repr(way).encode()).hexdigest()[:8]
     return poses_root() / f"{sha256_of(request.driving)[:32]}-{key}"
 
@@ -177,7 +184,7 @@ def people_picture(clip: Clip, followed: FollowedClip) -> np.ndarray:
     there = {}
     for number, person in enumerate(followed.people):
         for points in person.points[person.frames == index]:
-            there[number] = PersonPose(**{part: points[of] for part, of in part_slices().items()})
+            there[number] = PersonPose(**{part: points[of] for part, of in PART_SLICES.items()})
     return draw_people(frame, there)
 
 

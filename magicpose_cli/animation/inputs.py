@@ -13,7 +13,7 @@ from magicpose_cli.conditions.build import build_condition_set
 from magicpose_cli.conditions.preview import draw_preview
 from magicpose_cli.core.condition_set import ConditionSet
 from magicpose_cli.core.errors import NoPersonError, UsageError
-from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.progress import SILENT, Progress, ToldOnce
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.read import read_image
 
@@ -45,13 +45,14 @@ def open_inputs(request: AnimationRequest, native_size: int, multiple: int, prog
     ``native_size`` is the model's, where the request names no size; the canvas's sides are multiples of ``multiple``.
     Raises InputError, NoPersonError, UsageError.
     """
+    progress = ToldOnce(progress)  # the same detector looks at the driving video and at the photo
     reference = read_image(request.reference)
     poses = open_pose_input(request, progress)
     for note in poses.notes:
         progress.note(note)
     person = None
     if request.fit == "auto":
-        person = person_in(reference, request.detector, request.reference_poses, request.device)
+        person = person_in(reference, request.detector, request.reference_poses, request.device, progress)
         if person is None:
             raise NoPersonError(
                 f"no person was found in {request.reference}, so the poses cannot be fitted to one",

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from magicpose_cli.core.errors import InputError, NoPersonError
+from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.pose.detector import PersonPose
 from magicpose_cli.pose.openpose_json import read_poses
 from magicpose_cli.pose.registry import make_detector
@@ -13,21 +14,30 @@ from magicpose_cli.weights.verify import intact_files
 
 
 def person_in(
-    reference: np.ndarray, detector: str, poses: Path | None = None, device: str = "auto"
+    reference: np.ndarray,
+    detector: str,
+    poses: Path | None = None,
+    device: str = "auto",
+    progress: Progress = SILENT,
 ) -> PersonPose | None:
     """Keypoints of the person in a photo, in its pixels: from the first frame of ``poses``, or found in the photo.
 
-    None where the detector finds nobody. Raises InputError where ``poses`` belong to a picture of
-    another shape, NoPersonError where they show nobody.
+    Of several people the largest; that, and which detector ``auto`` takes, is told. None where nobody is found. Raises
+    InputError where ``poses`` belong to a picture of another shape, NoPersonError where they show nobody.
     """
     if poses is not None:
         return _read_person(poses, reference.shape[1], reference.shape[0])
-    finder = make_detector(detector, still=True, device=device, find_weights=intact_files)
+    finder = make_detector(detector, still=True, device=device, find_weights=intact_files, progress=progress)
     try:
-        person = choose_largest(finder.detect(reference))
+        people = finder.detect(reference)
     finally:
         finder.close()
-    return person
+    if len(people) > 1:
+        progress.note(
+            f"{len(people)} people were found in the reference photo: the poses are fitted to the largest; crop the "
+            "photo to the one you want, or give --reference-poses"
+        )
+    return choose_largest(people)
 
 
 def _read_person(poses: Path, width: int, height: int) -> PersonPose:

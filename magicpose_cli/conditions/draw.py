@@ -11,13 +11,8 @@ import cv2
 import numpy as np
 
 from magicpose_cli.core import keypoints as kp
-from magicpose_cli.core.keypoints import HAND_BONES
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD, HAND_BONES
 from magicpose_cli.core.pose_track import PoseTrack
-
-BODY_THRESHOLD = 0.3
-"""Body points of lower confidence are not drawn: a guessed limb misleads the network more than a missing one."""
-DETAIL_THRESHOLD = 0.05
-"""The same for hands and face, whose detectors give a whole hand or face or none; scores within one run low."""
 
 NATIVE_SIZE = 512
 """The canvas side, in pixels, on which the published widths are meant to be seen."""

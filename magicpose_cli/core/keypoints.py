@@ -22,6 +22,12 @@ RIGHT_EYE, LEFT_EYE, RIGHT_EAR, LEFT_EAR = 14, 15, 16, 17
 
 BODY_COUNT, HAND_COUNT, FACE_COUNT = 18, 21, 70
 
+BODY_THRESHOLD = 0.3
+"""Body points of lower confidence count as not seen and are not drawn: a guessed limb misleads the network more than a
+missing one."""
+DETAIL_THRESHOLD = 0.05
+"""The same for hands and face: detectors take away what their networks call unseen, and OpenPose's scores run low."""
+
 SIDES = tuple(
     (BODY_NAMES.index(name), BODY_NAMES.index(name.replace("right", "left"))) for name in BODY_NAMES if "right" in name
 )

@@ -45,3 +45,17 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
+
+
+class ToldOnce:
+    """Passes everything on to another ``Progress``, but each note only the first time."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._told: set[str] = set()
+        self._note = progress.note
+        self.stage, self.plan = progress.stage, progress.plan
+
+    def note(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self._note(message)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from magicpose_cli.core.keypoints import BODY_COUNT
-from magicpose_cli.pose.detector import PARTS
-from magicpose_cli.pose.gaps import fill_gaps
+from magicpose_cli.core.keypoints import BODY_THRESHOLD
+from magicpose_cli.pose.detector import PART_SLICES
+from magicpose_cli.pose.gaps import bridge_gaps
 from magicpose_cli.pose.smooth import smooth
 from magicpose_cli.pose.swaps import mend_swaps
-from magicpose_cli.pose.trust import TRUSTED, breaks_of, leaps_of, without_impossible_hands, without_spikes
+from magicpose_cli.pose.trust import breaks_of, leaps_of, without_impossible_hands, without_spikes
 
 
 @dataclass(frozen=True)
@@ -28,25 +28,19 @@ def clean(points: np.ndarray, fps: float) -> Cleaned:
     size = size_of(points)
     breaks = breaks_of(points, size)
     mended, swapped = mend_swaps(without_spikes(points, size, fps), size, fps)
-    whole, filled = fill_gaps(without_impossible_hands(mended, size), fps, breaks)
+    whole, filled = bridge_gaps(without_impossible_hands(mended, size), fps, breaks)
     return Cleaned(
         points=smooth(whole, fps, breaks[:, None] | leaps_of(whole, size, fps)),
         swapped=swapped,
-        filled={part: filled[:, of].any(axis=1) for part, of in part_slices().items()},
+        filled={part: filled[:, of].any(axis=1) for part, of in PART_SLICES.items()},
     )
-
-
-def part_slices() -> dict[str, slice]:
-    """Where each part's points lie among the 130."""
-    ends = np.cumsum(list(PARTS.values())).tolist()
-    return {part: slice(end - count, end) for (part, count), end in zip(PARTS.items(), ends, strict=True)}
 
 
 def size_of(points: np.ndarray) -> float:
     """The person's size in pixels: the median over the frames of the longer side of the box of all trusted points."""
     sides = []
     for frame in points:
-        there = frame[frame[:, 2] >= TRUSTED, :2]
+        there = frame[frame[:, 2] >= BODY_THRESHOLD, :2]
         if len(there) > 1:
             sides.append(float(np.ptp(there, axis=0).max()))
     return max(float(np.median(sides)), 1.0) if sides else 1.0
@@ -58,8 +52,8 @@ def jitter(points: np.ndarray) -> dict[str, float | None]:
     """
     size = size_of(points)
     out: dict[str, float | None] = {}
-    for part, of in part_slices().items():
-        there = points[:, of, 2] >= (TRUSTED if of.stop == BODY_COUNT else 1e-6)
+    for part, of in PART_SLICES.items():
+        there = points[:, of, 2] >= (BODY_THRESHOLD if part == "body" else 1e-6)
         path = points[:, of, :2].astype(np.float64)
         known = there[:-2] & there[1:-1] & there[2:]
         off = np.linalg.norm(path[1:-1] - (path[:-2] + path[2:]) / 2, axis=2)[known]

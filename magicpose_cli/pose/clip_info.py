@@ -22,7 +22,8 @@ class ClipInfo:
 
     ``driver`` is the driving video's file name and ``source_path`` where it was; ``sound`` says where its sound is.
     ``filled`` names for each part the stretches (first frame, last frame) in which points of it were not seen but
-    filled in, ``swapped`` those in which left and right were changed.
+    filled in, ``swapped`` those in which left and right were changed. ``report`` is what the user was told of
+    the poses.
     """
 
     fps: Fraction
@@ -37,6 +38,7 @@ class ClipInfo:
     source_path: Path | None = None
     filled: dict[str, Ranges] = field(default_factory=dict)
     swapped: Ranges = ()
+    report: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; fractions as ``"30000/1001"``."""
@@ -59,6 +61,7 @@ class ClipInfo:
             "sound": sound,
             "filled": {part: [list(ends) for ends in ranges] for part, ranges in self.filled.items()},
             "swapped": [list(ends) for ends in self.swapped],
+            "report": list(self.report),
         }
 
 
@@ -85,6 +88,7 @@ def read_clip_info(path: Path) -> ClipInfo:
         source_path=Path(source) if (source := read.text_or_none("source_path")) else None,
         filled={part: filled.ranges(part) for part in PARTS if part in filled.values},
         swapped=read.ranges("swapped"),
+        report=read.texts("report"),
     )
 
 
@@ -108,6 +112,12 @@ class _Reader:
         if not isinstance(value, str) or "\0" in value:
             raise self._error(key, f"must be a text, not {_shown(value)}")
         return value
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        value = self.values.get(key) or []
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            raise self._error(key, f"must be a list of texts, not {_shown(value)}")
+        return tuple(value)
 
     def text_or_none(self, key: str) -> str | None:
         return None if self.values.get(key) is None else self.text(key)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
@@ -9,13 +10,20 @@ import numpy as np
 from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
 
 PARTS = {"body": BODY_COUNT, "left_hand": HAND_COUNT, "right_hand": HAND_COUNT, "face": FACE_COUNT}
+"""Each part's number of points, in the order in which ``PersonPose.points`` holds them."""
+
+PART_SLICES = {part: slice(end - PARTS[part], end) for part, end in zip(PARTS, accumulate(PARTS.values()), strict=True)}
+"""Where each part lies among the 130 points."""
 
 
 @dataclass(frozen=True)
 class PersonPose:
     """One person in one frame: float32 (points, 3) arrays of x, y in pixels of that frame and confidence in [0, 1].
 
-    A missing point is (0, 0, 0). Left and right are the person's own. Layouts: ``core.keypoints``.
+    A missing point is (0, 0, 0); so is one that the detector's network itself calls unseen. Left and right are the
+    person's own. Layouts: ``core.keypoints``. Confidence is the network's: DWPose's and OpenPose's is the height of the
+    peak at which the point was found, MediaPipe's the chance that it is not hidden (1 for hands and faces, for which it
+    gives none). A body point of 0.3 (``BODY_THRESHOLD``) or more counts as seen; below, its place is mostly a guess.
     Raises ValueError where a shape or a value (NaN, infinity) does not fit.
     """
 
@@ -73,13 +81,11 @@ class PoseDetector(Protocol):
     """Finds people in frames given one after another, one by one or in batches.
 
     A detector may follow a person from frame to frame; ``reset`` forgets what it has seen, ``close`` frees it.
-    ``finds_many`` is False where ``detect`` gives at most one person, the most prominent. ``device`` is where its
-    networks run; ``batch_size`` is how many frames at a time serve it best.
+    ``device`` is where its networks run; ``batch_size`` is how many frames at a time serve it best.
     """
 
     name: str
     version: str
-    finds_many: bool
     device: str = "cpu"
     batch_size: int = 1
 

@@ -1,6 +1,7 @@
 """DWPose as a detector: YOLOX finds the people, a SimCC network the 133 points of each, both on onnxruntime.
 
-Confidences are the network's. The two pupils, which it does not know, are its body's eyes.
+Confidences are the network's. It gives all 133 points always: those below 0.3 are missing. The two pupils, which it
+does not know, are its body's eyes.
 Source: DWPose (Yang et al., 2023, arXiv 2307.15880); COCO-WholeBody's order of points (Jin et al., 2020).
 """
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from magicpose_cli.core.keypoints import FACE_LEFT_EYE, FACE_RIGHT_EYE, LEFT_SHOULDER, NECK, RIGHT_SHOULDER
 from magicpose_cli.pose.detector import PersonPose, PoseDetector, check_frame
-from magicpose_cli.pose.onnx_network import OnnxNetwork
+from magicpose_cli.pose.onnx_network import OnnxNetwork, import_onnxruntime
 from magicpose_cli.pose.simcc import BINS, crop, find_points, region_round
 from magicpose_cli.pose.yolox import cells, find_boxes, letterboxed
 
@@ -21,6 +22,7 @@ BODY_OF_17 = (0, 0, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 FEET, FACE, LEFT_HAND, RIGHT_HAND = range(17, 23), range(23, 91), range(91, 112), range(112, 133)
 COCO_LEFT_EYE, COCO_RIGHT_EYE = 1, 2
 
+_SEEN = 0.3  # score below which DWPose's own tools take a point for unseen
 _PERSON_SCORE = 0.3  # of a box, below which there is nobody
 _OVERLAP = 0.45
 _CROPS = 16  # people at a time
@@ -31,7 +33,6 @@ class DWPoseDetector(PoseDetector):
 
     name = "dwpose"
     version = "dw-ll_ucoco_384"
-    finds_many = True
 
     def __init__(self, finder: OnnxNetwork, pointer: OnnxNetwork) -> None:
         """``finder``: YOLOX. ``pointer``: 133 points by ``simcc_x`` and ``simcc_y``."""
@@ -86,9 +87,10 @@ class DWPoseDetector(PoseDetector):
 def person_of_133(points: np.ndarray) -> PersonPose:
     """(133, 3) of COCO-WholeBody → a person: body 18, hands 21, face 68 and the pupils. The feet are left out.
 
-    The neck is the shoulders' middle, as sure as the less sure one, missing where one is. A pupil is as sure as
-    its eye, and no surer than the points of the face round it on average.
+    Points below ``_SEEN`` are missing. The neck is the shoulders' middle, as sure as the less sure one, missing where
+    one is. A pupil is as sure as its eye, and no surer than the points of the face round it on average.
     """
+    points = np.where(points[:, 2:] >= _SEEN, points, np.float32(0))
     body = points[list(BODY_OF_17)]
     right, left = body[RIGHT_SHOULDER], body[LEFT_SHOULDER]
     body[NECK] = (right + left) / 2
@@ -98,13 +100,18 @@ def person_of_133(points: np.ndarray) -> PersonPose:
     face = points[list(FACE)]
     pupils = points[[COCO_RIGHT_EYE, COCO_LEFT_EYE]].copy()
     pupils[:, 2] = np.minimum(pupils[:, 2], [face[eye, 2].mean() for eye in (FACE_RIGHT_EYE, FACE_LEFT_EYE)])
-    pupils[pupils[:, 2] <= 0] = 0
+    pupils[pupils[:, 2] < _SEEN] = 0
     return PersonPose(
         body=body,
         left_hand=points[list(LEFT_HAND)],
         right_hand=points[list(RIGHT_HAND)],
         face=np.concatenate([face, pupils]),
     )
+
+
+def check_package() -> None:
+    """Raise UsageError where onnxruntime does not load."""
+    import_onnxruntime()
 
 
 def load(files: Mapping[str, Path], device: str = "auto") -> DWPoseDetector:

@@ -3,7 +3,8 @@
 Frame by frame the people found are given to the people known, all at once and at the least total cost (tracking by
 detection, as in SORT, Bewley et al. 2016, with keypoints beside boxes). Costs are shares of a person's size: how far
 the trusted body points lie from where the person's motion would have taken them, and how little the boxes overlap.
-Left and right may be mixed up in a frame: of both readings the nearer one counts.
+Left and right may be mixed up in a frame: of both readings the nearer one counts. Trusted are body points of confidence
+``BODY_THRESHOLD`` or more.
 """
 
 import math
@@ -12,11 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from magicpose_cli.core.keypoints import BODY_COUNT, BODY_MIRRORED
+from magicpose_cli.core.keypoints import BODY_COUNT, BODY_MIRRORED, BODY_THRESHOLD
 from magicpose_cli.pose.assignment import assign
 from magicpose_cli.pose.detector import PersonPose
-
-TRUSTED = 0.3  # confidence of a body point that counts
 
 # In seconds.
 LONGEST_ABSENCE = 2.0  # of somebody who comes back where his motion or his place lets expect him
@@ -29,12 +28,15 @@ _DOUBT = 0.12  # two readings whose costs differ by less are doubtful
 # Of a person's size, by which a false detection quivers in each frame; more, the longer a frame lasts. Measured: people
 # 0.002 to 0.009 at 24 to 60 frames a second, up to 0.014 at 4 to 10; what is no person 0.023 to 0.14.
 _MOST_UNREST, _MOST_UNREST_SECONDS = 0.015, 0.15
+_MOST_UNREST_PIXELS = 2.0  # a person of any size may quiver so much: detectors that do not follow are a pixel off
+_STRONG = 2.0  # times those: more than anybody does who is seen throughout, or is the only one
+_THROUGHOUT = 0.8  # share of a clip's frames
 _STEADY = 0.7  # share of the old velocity that is kept when a new one is seen
 _COAST = 0.3  # seconds for which an unseen person is taken to go on as before
 
 
 @dataclass(frozen=True)
-class Person:
+class FollowedPerson:
     """One person of a clip: in which frames, and (n, 130, 3) points there, as the detector gave them.
 
     ``doubtful`` holds frames in which this person may have been taken for another one.
@@ -56,7 +58,7 @@ class Person:
         return float(((right - left) * (bottom - top)).sum())
 
 
-def follow(found: Sequence[Sequence[PersonPose]], fps: float) -> list[Person]:
+def follow(found: Sequence[Sequence[PersonPose]], fps: float) -> list[FollowedPerson]:
     """The people of a clip, in the order of their numbers, from the people found in each of its frames.
 
     Number 0 stands farthest left among those who are there at once (``AT_ONCE``); the numbers rise to the right; who
@@ -88,11 +90,11 @@ class _Line:
         moved[:, :2] += self.velocity * min(index - self.frames[-1], max(1.0, _COAST * fps))
         return moved
 
-    def person(self) -> Person:
-        return Person(np.array(self.frames), np.stack(self.points), tuple(sorted(self.doubtful)))
+    def person(self) -> FollowedPerson:
+        return FollowedPerson(np.array(self.frames), np.stack(self.points), tuple(sorted(self.doubtful)))
 
 
-def _link(found: Sequence[Sequence[PersonPose]], fps: float) -> list[Person]:
+def _link(found: Sequence[Sequence[PersonPose]], fps: float) -> list[FollowedPerson]:
     lines: list[_Line] = []
     for index, poses in enumerate(found):
         points = [pose.points for pose in poses if pose.box is not None]
@@ -140,14 +142,14 @@ def difference(points: np.ndarray, other: np.ndarray) -> float:
     middles = math.dist(_middle(box), _middle(other_box)) / size
     readings = []
     for body in (other[:BODY_COUNT], other[list(BODY_MIRRORED)]):
-        both = (points[:BODY_COUNT, 2] >= TRUSTED) & (body[:, 2] >= TRUSTED)
+        both = (points[:BODY_COUNT, 2] >= BODY_THRESHOLD) & (body[:, 2] >= BODY_THRESHOLD)
         if both.sum() >= 3:
             distances = np.linalg.norm(points[:BODY_COUNT][both, :2] - body[both, :2], axis=1)
             readings.append(float(np.minimum(distances / size, 2).mean()))
     return 0.75 * min(readings, default=middles) + 0.25 * apart
 
 
-def _rejoined(people: list[Person], fps: float, frames: int) -> list[Person]:
+def _rejoined(people: list[FollowedPerson], fps: float, frames: int) -> list[FollowedPerson]:
     """Lines that belong to one person who was away for long, or was shown elsewhere after a cut, made one.
 
     Joined are lines that do not overlap in time and either lie near each other, in place and size, or are of the only
@@ -155,7 +157,7 @@ def _rejoined(people: list[Person], fps: float, frames: int) -> list[Person]:
     """
     shortest = _shortest(fps, frames)
     people = sorted(people, key=lambda person: int(person.frames[0]))
-    chains: list[Person] = []
+    chains: list[FollowedPerson] = []
     for person in people:
         costs = []
         for chain in chains:
@@ -176,7 +178,7 @@ def _rejoined(people: list[Person], fps: float, frames: int) -> list[Person]:
     return chains
 
 
-def _alone(person: Person, people: list[Person], shortest: int) -> bool:
+def _alone(person: FollowedPerson, people: list[FollowedPerson], shortest: int) -> bool:
     """Whether nobody else who lasts is in the picture where this person comes and where he goes."""
     others = [p for p in people if len(p.frames) >= shortest and not np.isin(p.frames, person.frames).all()]
     return not any(
@@ -184,27 +186,39 @@ def _alone(person: Person, people: list[Person], shortest: int) -> bool:
     )
 
 
-def _joined(first: Person, then: Person) -> Person:
-    return Person(
+def _joined(first: FollowedPerson, then: FollowedPerson) -> FollowedPerson:
+    return FollowedPerson(
         np.concatenate([first.frames, then.frames]),
         np.concatenate([first.points, then.points]),
         (*first.doubtful, int(then.frames[0]), *then.doubtful),
     )
 
 
-def _lasting(people: list[Person], fps: float, frames: int) -> list[Person]:
-    """Those who are seen for long enough, and do not quiver as no living being does."""
-    most = _MOST_UNREST + _MOST_UNREST_SECONDS / fps
-    return [p for p in people if len(p.frames) >= _shortest(fps, frames) and _unrest(p) < most]
+def _lasting(people: list[FollowedPerson], fps: float, frames: int) -> list[FollowedPerson]:
+    """Those who are seen for long enough, and do not quiver as no living being does.
+
+    Who is seen throughout may quiver more. Where nobody would be left, the one seen longest stays, unless he quivers
+    strongly and is seen in a part of the clip only.
+    """
+    long = [p for p in people if len(p.frames) >= _shortest(fps, frames)]
+    judged = [(p, _unrest(p, fps), len(p.frames) >= _THROUGHOUT * frames) for p in long]
+    calm = [p for p, unrest, throughout in judged if unrest < (_STRONG if throughout else 1)]
+    likely = [p for p, unrest, throughout in judged if unrest < _STRONG or throughout]
+    return calm or sorted(likely, key=lambda p: -len(p.frames))[:1]
 
 
-def _unrest(person: Person) -> float:
-    """How far a trusted body point lies off the middle between itself before and after: the median, in sizes."""
+def _unrest(person: FollowedPerson, fps: float) -> float:
+    """How much the person quivers, 1 being the most that a living being does.
+
+    By how far a trusted body point lies off the middle between itself before and after: the median.
+    """
     body = person.points[:, :BODY_COUNT]
-    trusted = body[..., 2] >= TRUSTED
+    trusted = body[..., 2] >= BODY_THRESHOLD
     known = trusted[:-2] & trusted[1:-1] & trusted[2:] & (np.diff(person.frames, 2) == 0)[:, None]
     off = np.linalg.norm(body[1:-1, :, :2] - (body[:-2, :, :2] + body[2:, :, :2]) / 2, axis=2)[known]
-    return float(np.median(off)) / float(np.median([_size(points) for points in person.points])) if len(off) else 0.0
+    size = float(np.median([_size(points) for points in person.points]))
+    most = max((_MOST_UNREST + _MOST_UNREST_SECONDS / fps) * size, _MOST_UNREST_PIXELS)
+    return float(np.median(off)) / most if len(off) else 0.0
 
 
 def _shortest(fps: float, frames: int) -> int:
@@ -212,13 +226,13 @@ def _shortest(fps: float, frames: int) -> int:
     return max(1, min(math.ceil(SHORTEST_LIFE * fps), math.ceil(frames / 2)))
 
 
-def number_there_at_once(people: Sequence[Person], fps: float) -> int:
+def number_there_at_once(people: Sequence[FollowedPerson], fps: float) -> int:
     """How many of the people are seen within ``AT_ONCE`` of the first one: theirs are the first numbers."""
     first = min(int(person.frames[0]) for person in people)
     return sum(int(person.frames[0]) <= first + AT_ONCE * fps for person in people)
 
 
-def _numbered(people: list[Person], fps: float) -> list[Person]:
+def _numbered(people: list[FollowedPerson], fps: float) -> list[FollowedPerson]:
     by_time = sorted(people, key=lambda person: (int(person.frames[0]), _middle(person.boxes[0])[0]))
     if not people:
         return []
@@ -234,7 +248,7 @@ def _shift(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 def _box(points: np.ndarray) -> tuple[float, float, float, float]:
     """Of the trusted points, or of all that are there where none is trusted."""
-    there = points[points[:, 2] >= TRUSTED, :2]
+    there = points[points[:, 2] >= BODY_THRESHOLD, :2]
     there = there if len(there) else points[points[:, 2] > 0, :2]
     (left, top), (right, bottom) = there.min(axis=0), there.max(axis=0)
     return float(left), float(top), float(right), float(bottom)

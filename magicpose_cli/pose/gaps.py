@@ -6,7 +6,8 @@ own shape, changing evenly, and ride on the wrist or the nose; where that was no
 
 import numpy as np
 
-from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT, LEFT_WRIST, NOSE, RIGHT_WRIST
+from magicpose_cli.core.keypoints import BODY_COUNT, BODY_THRESHOLD, LEFT_WRIST, NOSE, RIGHT_WRIST
+from magicpose_cli.pose.detector import PART_SLICES
 
 LONGEST_GAP = 0.5
 """Seconds; a longer gap stays."""
@@ -14,16 +15,14 @@ LONGEST_GAP = 0.5
 FILLED_CONFIDENCE = 0.4
 """At most that of a filled point: it is drawn, and known from a point that was seen."""
 
-TRUSTED = 0.3  # body points below are not drawn, and count as missing
-_HANDS = BODY_COUNT + HAND_COUNT
 _RIDERS = (
-    (slice(BODY_COUNT, _HANDS), LEFT_WRIST),
-    (slice(_HANDS, _HANDS + HAND_COUNT), RIGHT_WRIST),
-    (slice(_HANDS + HAND_COUNT, _HANDS + HAND_COUNT + FACE_COUNT), NOSE),
+    (PART_SLICES["left_hand"], LEFT_WRIST),
+    (PART_SLICES["right_hand"], RIGHT_WRIST),
+    (PART_SLICES["face"], NOSE),
 )
 
 
-def fill_gaps(points: np.ndarray, fps: float, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def bridge_gaps(points: np.ndarray, fps: float, breaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(F, 130, 3) points with gaps of up to ``LONGEST_GAP`` seconds filled, and which ones were: bool (F, 130).
 
     ``breaks`` (F,) is True where a frame does not go on from the one before it: no gap is filled across that.
@@ -31,7 +30,7 @@ def fill_gaps(points: np.ndarray, fps: float, breaks: np.ndarray) -> tuple[np.nd
     out, filled = points.copy(), np.zeros(points.shape[:2], bool)
     longest = int(LONGEST_GAP * fps)
     for point in range(BODY_COUNT):
-        seen = points[:, point, 2] >= TRUSTED
+        seen = points[:, point, 2] >= BODY_THRESHOLD
         for before, after in _gaps(seen, longest, breaks):
             out[before + 1 : after, point] = _between(points[before, point], points[after, point], after - before)
             filled[before + 1 : after, point] = True
@@ -39,7 +38,7 @@ def fill_gaps(points: np.ndarray, fps: float, breaks: np.ndarray) -> tuple[np.nd
         seen = (points[:, part, 2] > 0).any(axis=1)
         for before, after in _gaps(seen, longest, breaks):
             ride = out[before : after + 1, carrier].copy()
-            if (ride[:, 2] < TRUSTED).any():
+            if (ride[:, 2] < BODY_THRESHOLD).any():
                 continue  # out of the picture or hidden: it may be anywhere
             ride[:, 2] = 0
             first, last = points[before, part] - ride[0], points[after, part] - ride[-1]

@@ -62,7 +62,6 @@ class MediaPipeDetector(PoseDetector):
     """
 
     name = "mediapipe"
-    finds_many = True
 
     def __init__(self, *, still: bool = False) -> None:
         self._still = still

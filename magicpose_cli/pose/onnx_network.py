@@ -55,13 +55,18 @@ class OnnxNetwork:
         return _another(self.path, what)
 
 
-def _open(path: Path, device: str) -> Any:
+def import_onnxruntime() -> Any:
+    """The package. Raises UsageError where it does not load."""
     try:
-        runtime = importlib.import_module("onnxruntime")
+        return importlib.import_module("onnxruntime")
     except ImportError as error:
         raise UsageError(
             f"the detector 'dwpose' does not load on this machine: {error}", "run: pip install 'magicpose-cli[dwpose]'"
         ) from error
+
+
+def _open(path: Path, device: str) -> Any:
+    runtime = import_onnxruntime()
     options = runtime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     if hasattr(os, "sched_getaffinity"):  # by itself it counts the machine's cores, and pins threads to those of others

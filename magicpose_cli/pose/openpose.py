@@ -17,13 +17,13 @@ from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
 from magicpose_cli.pose.crops import Square, cut, face_square, hand_square, scaled
 from magicpose_cli.pose.detector import PersonPose, PoseDetector, check_frame
 from magicpose_cli.pose.heatmaps import STRIDE, find_highest, find_peaks
-from magicpose_cli.pose.openpose_networks import Networks, load_networks
+from magicpose_cli.pose.openpose_networks import Networks, import_definitions, load_networks
 from magicpose_cli.pose.part_affinity import associate
 
 BODY_SIDE = 184  # pixels of a frame's shorter side as the body network sees it, as controlnet_aux has it
 BODY_LONGEST = 4 * BODY_SIDE  # and of its longer side at most
 HAND_SIDE, FACE_SIDE = 368, 384  # pixels of a crop as its network sees it
-BODY_THRESHOLD, CROP_THRESHOLD = 0.1, 0.05  # a map's value below which its point is missing
+BODY_PEAK, CROP_PEAK = 0.1, 0.05  # a map's value below which its point is missing
 _GREY = 128
 
 
@@ -36,7 +36,6 @@ class OpenPoseDetector(PoseDetector):
 
     name = "openpose"
     version = "body_pose_model"  # the body network: COCO's 18 points
-    finds_many = True
 
     def __init__(self, networks: Networks, device: torch.device, hand_scales: tuple[float, ...] = (1.0,)) -> None:
         self._networks = networks
@@ -85,7 +84,7 @@ class OpenPoseDetector(PoseDetector):
         pictures = self._tensor([scaled(frame, *small) for frame in frames])
         padding = (0, -small[0] % STRIDE, 0, -small[1] % STRIDE)
         fields, maps = self._networks.body(F.pad(pictures, padding))  # the padding's 0 is grey
-        positions, scores = find_peaks(maps[:, :BODY_COUNT], BODY_THRESHOLD, *small)
+        positions, scores = find_peaks(maps[:, :BODY_COUNT], BODY_PEAK, *small)
         factors = np.array([width / small[0], height / small[1], 1], np.float32)
         return [[body * factors for body in found] for found in associate(fields, positions, scores)]
 
@@ -103,7 +102,7 @@ class OpenPoseDetector(PoseDetector):
         for start in range(0, len(there), self.batch_size):
             rows = there[start : start + self.batch_size]
             crops = [cut(pictures[row], squares[row], side) for row in rows]
-            points = find_highest(maps_of(crops)[:, :count], CROP_THRESHOLD).cpu().numpy()
+            points = find_highest(maps_of(crops)[:, :count], CROP_PEAK).cpu().numpy()
             for row, each in zip(rows, points, strict=True):
                 square = squares[row]
                 factor = square.side / side
@@ -129,6 +128,11 @@ class OpenPoseDetector(PoseDetector):
         """RGB uint8 (H, W, 3) → BGR (N, 3, H, W) around 0, as the networks were trained."""
         values = torch.from_numpy(np.stack(pictures)).to(self._device)
         return (values.flip(3).permute(0, 3, 1, 2).float() - _GREY) / 256
+
+
+def check_package() -> None:
+    """Raise UsageError where controlnet_aux does not load, DeviceError where OpenCV wants a system library."""
+    import_definitions()
 
 
 def load(files: Mapping[str, Path], device: str = "auto") -> OpenPoseDetector:

@@ -36,9 +36,14 @@ class Networks:
     face: nn.Module
 
 
+def import_definitions() -> tuple[ModuleType, ModuleType]:
+    """controlnet_aux's modules of body and hand, and of the face. Raises UsageError where it does not load."""
+    return controlnet_aux_module("model"), controlnet_aux_module("face")
+
+
 def empty_networks() -> Networks:
     """The networks without weights. Raises UsageError where controlnet_aux is not installed or does not load."""
-    model, face = controlnet_aux_module("model"), controlnet_aux_module("face")
+    model, face = import_definitions()
     return Networks(model.bodypose_model(), model.handpose_model(), face.FaceNet())
 
 

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from magicpose_cli.core.device import has_nvidia_driver, parse_device
-from magicpose_cli.core.errors import OfflineError, UsageError
+from magicpose_cli.core.errors import DeviceError, OfflineError, UsageError
 from magicpose_cli.core.names import DETECTORS
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.pose.detector import PoseDetector
@@ -22,7 +22,8 @@ FindWeights = Callable[[str], Mapping[str, Path]]
 class DetectorKind:
     """A detector of ``core.names.DETECTORS``: what it needs, and what is said of it.
 
-    ``name`` is also that of its module beside this one, of its extra and of its group in weights.toml.
+    ``name`` is also that of its module beside this one, of its extra and of its group in weights.toml. A module of a
+    detector with weights has ``load`` and ``check_package``.
     """
 
     name: str
@@ -81,18 +82,23 @@ def no_weights(group: str) -> Mapping[str, Path]:
 
 
 def choose_detector(name: str = "auto", find_weights: FindWeights = no_weights) -> DetectorChoice:
-    """The detector of this name; ``auto``: the first of ``DETECTORS`` whose package and weights are here.
+    """The detector of this name; ``auto``: the first of ``DETECTORS`` whose package and weights are here, and load.
 
+    What ``auto`` passed over because its package does not load is in the choice's sentence.
     Raises UsageError for an unknown name and where the package is missing, OfflineError where the weights are.
     """
     if name == "auto":
+        passed = ""
         for kind in KINDS.values():
             if kind.weights and importlib.util.find_spec(kind.package) is None:
                 continue
             files = find_weights(kind.name) if kind.weights else {}
             if files.keys() >= set(kind.weights):
+                if problem := _load_problem(kind):
+                    passed += f"; {problem}"
+                    continue
                 why = "" if kind.weights else "; 'magicpose doctor' says what dwpose and openpose want"
-                return DetectorChoice(kind, files, f"detector {kind.name} ({kind.about}){why}")
+                return DetectorChoice(kind, files, f"detector {kind.name} ({kind.about}){why}{passed}")
     if name not in KINDS:
         near = difflib.get_close_matches(name.lower(), detector_names(), n=1)
         question = f"did you mean '{near[0]}'? " if near else ""
@@ -156,6 +162,17 @@ def detector_version(kind: DetectorKind) -> str | None:
 
 def install_command(kind: DetectorKind) -> str:
     return f"pip install 'magicpose-cli[{kind.name}]'"
+
+
+def _load_problem(kind: DetectorKind) -> str:
+    """Why the package of a detector with weights does not load here; empty where it does."""
+    if not kind.weights:
+        return ""
+    try:
+        importlib.import_module(f"magicpose_cli.pose.{kind.name}").check_package()
+    except (UsageError, DeviceError) as error:
+        return error.message
+    return ""
 
 
 def _cpu_warning(detector: PoseDetector, device: str) -> str | None:

@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from magicpose_cli.core.keypoints import LEFT_WRIST, RIGHT_WRIST
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD, LEFT_WRIST, RIGHT_WRIST
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.pose.clean import size_of
 from magicpose_cli.pose.detector import PARTS
 from magicpose_cli.pose.gaps import LONGEST_GAP
 from magicpose_cli.pose.ranges import Ranges, amount, count_frames, percent, ranges_of, ranges_text
 from magicpose_cli.pose.track import FollowedClip
-from magicpose_cli.pose.trust import TRUSTED
 
 _CLOSE_CALL = 0.75  # the second largest person's area as a share of the largest one's
 _PART_NAMES = {"body": "body", "left_hand": "left hand", "right_hand": "right hand", "face": "face"}
@@ -21,8 +20,9 @@ _PART_NAMES = {"body": "body", "left_hand": "left hand", "right_hand": "right ha
 
 @dataclass(frozen=True)
 class PoseReport:
-    """Which frames lack the person, in what share of all frames each part has a point, and what was done about it.
+    """Which frames lack the person, in what share of all frames each part is seen, and what was done about it.
 
+    Seen is a part of which a point is sure enough to be drawn (``BODY_THRESHOLD``, ``DETAIL_THRESHOLD``).
     Ranges hold (first, last) frame numbers from 0, both inclusive. ``people`` is how many were found, ``person`` the
     number of the one followed, ``runner_up`` that of another one about as large, where the largest was asked for.
     ``doubtful``: frames in which the person may have been taken for another. ``swapped``: left and right were changed.
@@ -56,7 +56,8 @@ class PoseReport:
         said = [self._who(), self._parts()]
         if self.people > 1:
             said.append(
-                f"{self.people} people were found; number {self.person} is followed. people.png shows them all."
+                f"{self.people} people were found; number {self.person} is followed. people.png numbers them, in the "
+                "frame with most people."
             )
         if self.doubtful:
             said.append(f"In doubt who is who: {ranges_text(self.doubtful)}.")
@@ -86,7 +87,8 @@ class PoseReport:
             )
         if self.doubtful:
             said.append(
-                "Look at --preview there: where the skeleton changes to another person, cut with --start/--end."
+                "Look there at the preview ('magicpose extract VIDEO --preview' writes it): where the skeleton changes "
+                "to another person, cut with --start/--end."
             )
         said += self._cut()
         if self.height < 0.25:
@@ -105,7 +107,10 @@ class PoseReport:
                 "which the person faces the camera."
             )
         if count_frames(self.swapped) > 0.1 * self.frames:
-            said.append("Left and right were mixed up often: look at --preview, and try another --detector.")
+            said.append(
+                "Left and right were mixed up often: look at the preview ('magicpose extract VIDEO --preview' writes "
+                "it), and try another --detector."
+            )
         return said
 
     def to_json(self) -> dict[str, Any]:
@@ -152,7 +157,8 @@ class PoseReport:
 
 def report(track: PoseTrack, followed: FollowedClip | None = None) -> PoseReport:
     """Look through a track of at least one frame; ``followed`` is how it came about, where that is known."""
-    seen = {part: (getattr(track, part)[..., 2] > 0).any(axis=1) for part in PARTS}
+    least = dict.fromkeys(PARTS, DETAIL_THRESHOLD) | {"body": BODY_THRESHOLD}
+    seen = {part: (getattr(track, part)[..., 2] >= least[part]).any(axis=1) for part in PARTS}
     person = np.any(list(seen.values()), axis=0)
     points = np.concatenate([getattr(track, part) for part in PARTS], axis=1)
     more: dict[str, Any] = {}
@@ -171,7 +177,7 @@ def report(track: PoseTrack, followed: FollowedClip | None = None) -> PoseReport
         frames=len(track),
         fps=track.fps,
         without_person=ranges_of(np.flatnonzero(~person)),
-        share_wrists=float((track.body[:, [LEFT_WRIST, RIGHT_WRIST], 2] >= TRUSTED).all(axis=1).mean()),
+        share_wrists=float((track.body[:, [LEFT_WRIST, RIGHT_WRIST], 2] >= BODY_THRESHOLD).all(axis=1).mean()),
         height=size_of(points) / min(track.width, track.height) if person.any() else 0.0,
         **{f"share_{part}": float(frames.mean()) for part, frames in seen.items()},
         **more,

@@ -7,11 +7,12 @@ Sources: Eilers, "A perfect smoother" (2003), with third differences; Wiener's g
 """
 
 import functools
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
+from magicpose_cli.pose.detector import PART_SLICES
 
 _ORDER = 3
 _DIFFERENCE = np.array([-1.0, 3.0, -3.0, 1.0])
@@ -20,6 +21,7 @@ _FASTEST_SHARE = 0.35  # of the frame rate: a cut-off above that would leave no 
 _WINDOW = 0.15  # seconds to each side over which the middle band's power is looked at
 # Times the noise that a band must have before it is believed: a detector's noise is not white.
 _DOUBT, _DOUBT_FAST = 3.0, 8.0
+_BLOCK = 18  # points calmed at a time: all at once they would hold 30 KB a frame
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,11 @@ class Strength:
     carried: bool = False
 
 
-_HANDS, _FACE = BODY_COUNT + HAND_COUNT, BODY_COUNT + 2 * HAND_COUNT
 STRENGTHS = (
-    Strength(slice(0, BODY_COUNT), slow=1.2, fast=8.0),
-    Strength(slice(BODY_COUNT, _HANDS), slow=1.5, fast=8.0, carried=True),
-    Strength(slice(_HANDS, _FACE), slow=1.5, fast=8.0, carried=True),
-    Strength(slice(_FACE, _FACE + FACE_COUNT), slow=2.0, fast=9.0, carried=True),
+    Strength(PART_SLICES["body"], slow=1.2, fast=8.0),
+    Strength(PART_SLICES["left_hand"], slow=1.5, fast=8.0, carried=True),
+    Strength(PART_SLICES["right_hand"], slow=1.5, fast=8.0, carried=True),
+    Strength(PART_SLICES["face"], slow=2.0, fast=9.0, carried=True),
 )
 
 
@@ -53,50 +54,53 @@ def smooth(points: np.ndarray, fps: float, breaks: np.ndarray) -> np.ndarray:
     """
     if fps < _LOWEST_RATE:
         return points
-    there, path = points[..., 2] > 0, points[..., :2].astype(np.float64)
-    slow, fast = np.empty(points.shape[1]), np.empty(points.shape[1])
-    for strength in STRENGTHS:
-        fast[strength.part] = min(strength.fast, _FASTEST_SHARE * fps)
-        slow[strength.part] = min(strength.slow, fast[strength.part][0] / 3)
-    carried = [strength.part for strength in STRENGTHS if strength.carried]
-    for part in carried:  # each part's middle becomes a point of its own, at the end
-        known = there[:, part]
-        middle = (path[:, part] * known[..., None]).sum(axis=1) / np.maximum(known.sum(axis=1), 1)[:, None]
-        path[:, part] -= middle[:, None]
-        path = np.append(path, middle[:, None], axis=1)
-        there = np.append(there, known.any(axis=1)[:, None], axis=1)
-        breaks = np.append(breaks, breaks[:, part].any(axis=1)[:, None], axis=1)
-        slow, fast = np.append(slow, slow[part][0]), np.append(fast, fast[part][0])
-    calm = _calmed(path, there, breaks, slow, fast, fps)
     out = points.copy()
-    for part, middle in zip(carried, range(points.shape[1], calm.shape[1]), strict=True):
-        calm[:, part] += calm[:, middle : middle + 1]
-    out[..., :2] = np.where(points[..., 2:] > 0, calm[:, : points.shape[1]], 0)
+    for strength in STRENGTHS:
+        there, path = points[:, strength.part, 2] > 0, points[:, strength.part, :2].astype(np.float64)
+        broken = breaks[:, strength.part]
+        if strength.carried:
+            middle = ((path * there[..., None]).sum(axis=1) / np.maximum(there.sum(axis=1), 1)[:, None])[:, None]
+            path -= middle
+            _calm(path, there, broken, strength, fps)
+            _calm(middle, there.any(axis=1)[:, None], broken.any(axis=1)[:, None], strength, fps)
+            path += middle
+        else:
+            _calm(path, there, broken, strength, fps)
+        path[~there] = 0
+        out[:, strength.part, :2] = path
     return out
 
 
-def _calmed(
-    path: np.ndarray, there: np.ndarray, breaks: np.ndarray, slow: np.ndarray, fast: np.ndarray, fps: float
+def _calm(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, strength: Strength, fps: float) -> None:
+    """Calm (F, n, 2) paths in place, ``_BLOCK`` points at a time."""
+    fast = min(strength.fast, _FASTEST_SHARE * fps)
+    slow = min(strength.slow, fast / 3)
+    for start in range(0, path.shape[1], _BLOCK):
+        of = slice(start, start + _BLOCK)
+        path[:, of] = _by_bands(path[:, of], there[:, of], breaks[:, of], slow, fast, fps)
+
+
+def _by_bands(
+    path: np.ndarray, there: np.ndarray, breaks: np.ndarray, slow: float, fast: float, fps: float
 ) -> np.ndarray:
-    """(F, n, 2) paths by the three bands, each path with cut-offs of its own."""
-    twice = (np.tile(path, (1, 2, 1)), np.tile(there, (1, 2)), np.tile(breaks, (1, 2)))
-    lower, upper = np.split(low_pass(*twice, np.concatenate([slow, fast]), fps), 2, axis=1)
+    """(F, n, 2) paths without the noise of the bands above ``slow`` and ``fast`` Hz."""
+    lower, upper = (low_pass(path, there, breaks, cutoff, fps) for cutoff in (slow, fast))
     rest = path - upper
     # The median, for quick motions are rare; that of a squared normal number is 0.455 times its mean.
     noise = np.array([np.median(rest[there[:, n], n] ** 2) if there[:, n].any() else 0.0 for n in range(path.shape[1])])
     noise /= 0.455
-    shares = np.array([_noise_shares(*pair, fps) for pair in zip(slow, fast, strict=True)])
+    share_middle, share_rest = _noise_shares(slow, fast, fps)
 
     def believed(band: np.ndarray, expected: np.ndarray) -> np.ndarray:
         power = _mean_around((band**2).mean(axis=2), round(_WINDOW * fps))
         return band * np.clip(1 - expected / np.maximum(power, 1e-12), 0, 1)[..., None]
 
-    middle = believed(upper - lower, _DOUBT * noise * shares[:, 0] / shares[:, 1])
+    middle = believed(upper - lower, _DOUBT * noise * share_middle / share_rest)
     return lower + middle + believed(rest, _DOUBT_FAST * noise)
 
 
-def low_pass(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, cutoff: np.ndarray, fps: float) -> np.ndarray:
-    """(F, n, 2) paths without what is quicker than each one's ``cutoff`` (n,) in Hz, where the amplitude is halved.
+def low_pass(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, cutoff: float, fps: float) -> np.ndarray:
+    """(F, n, 2) paths without what is quicker than ``cutoff`` in Hz, where the amplitude is halved.
 
     A point is only tied to neighbours in time that are ``there`` (F, n), with no break (F, n) between. Phases stay.
     """
@@ -117,15 +121,15 @@ def low_pass(path: np.ndarray, there: np.ndarray, breaks: np.ndarray, cutoff: np
     return _solve(bands, path)
 
 
-def _penalty(cutoff: np.ndarray, fps: float) -> np.ndarray:
-    return (2 * np.sin(np.pi * cutoff / fps)) ** (-2 * _ORDER)
+def _penalty(cutoff: float, fps: float) -> float:
+    return (2 * math.sin(math.pi * cutoff / fps)) ** (-2 * _ORDER)
 
 
 @functools.cache
 def _noise_shares(slow: float, fast: float, fps: float) -> tuple[float, float]:
     """Which shares of the power of white noise fall into the middle band, and above it."""
     ripple = (2 * np.sin(np.pi * np.linspace(0, 0.5, 513))) ** (2 * _ORDER)
-    lower, upper = (1 / (1 + _penalty(np.array(cutoff), fps) * ripple) for cutoff in (slow, fast))
+    lower, upper = (1 / (1 + _penalty(cutoff, fps) * ripple) for cutoff in (slow, fast))
     return float(((upper - lower) ** 2).mean()), float(((1 - upper) ** 2).mean())
 
 
@@ -140,10 +144,11 @@ def _mean_around(values: np.ndarray, reach: int) -> np.ndarray:
 def _solve(bands: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Solve symmetric banded systems, one for each column: bands (4, F, n) from the diagonal up, right (F, n, 2).
 
-    By an LDLᵀ factorisation, frame after frame, for all columns at once.
+    By an LDLᵀ factorisation, frame after frame, for all columns at once. ``bands`` are overwritten by the factors: the
+    diagonal D in row 0, L's columns in the others.
     """
     width, frames, _ = bands.shape
-    factor, out = bands.copy(), right.copy()  # in place: the diagonal D in row 0, L's columns in the others
+    factor, out = bands, right.copy()
     for t in range(frames):
         for n in range(1, min(width, frames - t)):
             ratio = factor[n, t] / factor[0, t]

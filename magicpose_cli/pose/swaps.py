@@ -8,8 +8,7 @@ says most of the time wins. A person who really turns round is left as he is: hi
 import numpy as np
 
 from magicpose_cli.core import keypoints as kp
-
-TRUSTED = 0.3  # confidence of a body point that has a say
+from magicpose_cli.pose.detector import PART_SLICES
 
 _SHOULDERS, _ELBOWS, _WRISTS, _HIPS, _KNEES, _ANKLES, _EYES, _EARS = kp.SIDES
 # What goes wrong together, the most first; with the joints to which a bone leads from the first of them.
@@ -55,12 +54,12 @@ def _readings(
     right, left = (list(side) for side in zip(*pairs, strict=True))
     points = _carried(body[:, [*right, *left]].astype(np.float64), round(_CARRIED * fps))
     read = np.stack([points, points[:, [*range(len(right), 2 * len(right)), *range(len(right))]]])
-    place, known = read[..., :2], read[..., 2] >= TRUSTED  # (readings, F, points, …)
+    place, known = read[..., :2], read[..., 2] >= kp.BODY_THRESHOLD  # (readings, F, points, …)
     against = np.zeros((len(body), 2))
     against[:, 1] = _AGAINST * known.shape[2]
     if roots is not None:
         bone = np.linalg.norm(place[:, :, [0, len(right)]] - body[None, :, list(roots), :2], axis=3).sum(axis=2) / size
-        hung = known[0][:, [0, len(right)]].all(axis=1) & (body[:, list(roots), 2] >= TRUSTED).all(axis=1)
+        hung = known[0][:, [0, len(right)]].all(axis=1) & (body[:, list(roots), 2] >= kp.BODY_THRESHOLD).all(axis=1)
         against += _STRETCH * np.where(hung, bone, 0).T
     against /= fps
     # The change from each reading of one frame to each of the next: (before, now, F - 1).
@@ -84,7 +83,7 @@ def _carried(points: np.ndarray, longest: int) -> np.ndarray:
     out = points.copy()
     age = np.zeros(points.shape[1], int)
     for n in range(1, len(points)):
-        missing = points[n, :, 2] < TRUSTED
+        missing = points[n, :, 2] < kp.BODY_THRESHOLD
         age = np.where(missing, age + 1, 0)
         carry = missing & (age <= longest)
         out[n, carry] = out[n - 1, carry]
@@ -94,7 +93,7 @@ def _carried(points: np.ndarray, longest: int) -> np.ndarray:
 def _hands_at_wrists(points: np.ndarray) -> np.ndarray:
     """Change left and right hand where both together lie nearer to the wrists that way."""
     points = points.copy()
-    left, right = slice(kp.BODY_COUNT, kp.BODY_COUNT + kp.HAND_COUNT), slice(kp.BODY_COUNT + kp.HAND_COUNT, 60)
+    left, right = PART_SLICES["left_hand"], PART_SLICES["right_hand"]
     roots = points[:, [left.start, right.start]]
     wrists = points[:, [kp.LEFT_WRIST, kp.RIGHT_WRIST]]
 

@@ -12,9 +12,13 @@ from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.errors import InputError, NoPersonError, UsageError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
-from magicpose_cli.pose.clean import Cleaned, clean, jitter, part_slices
-from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
-from magicpose_cli.pose.follow import Person, follow, number_there_at_once
+from magicpose_cli.pose.clean import Cleaned, clean, jitter
+from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDetector
+from magicpose_cli.pose.follow import FollowedPerson, follow, number_there_at_once
+
+METHOD_VERSION = 2
+"""Of what becomes of a detector's people here (``follow``, ``clean``): raised with each change to the poses that come
+out, so that poses kept by an earlier version are not taken for today's."""
 
 _AHEAD = 4  # decoded frames that may wait: 25 MB at 1080 × 1920
 
@@ -30,7 +34,7 @@ class FollowedClip:
     """
 
     track: PoseTrack
-    people: tuple[Person, ...]
+    people: tuple[FollowedPerson, ...]
     chosen: int
     asked: str
     swapped: np.ndarray
@@ -48,10 +52,10 @@ def extract_track(
 ) -> FollowedClip:
     """One person's keypoints in each frame of ``clip``: ``find_people``, then ``follow_person``.
 
-    Raises UsageError for a person the detector cannot choose, InputError for a clip without frames, NoPersonError
+    Raises UsageError for a person that is no choice, InputError for a clip without frames, NoPersonError
     where the clip does not show the person.
     """
-    check_person(person, detector)
+    check_person(person)
     with progress.stage("finding poses", clip.frame_count) as advance:
         found = find_people(clip, detector, advance)
     return follow_person(clip, found, person=person, raw=raw)
@@ -93,7 +97,7 @@ def follow_person(
     before, after = jitter(points), jitter(cleaned.points)
     inside = ((cleaned.points[..., :2] >= 0) & (cleaned.points[..., :2] <= (clip.width, clip.height))).all(axis=-1)
     shown = np.where(inside[..., None], cleaned.points, np.float32(0))
-    parts = {part: shown[:, of] for part, of in part_slices().items()}
+    parts = {part: shown[:, of] for part, of in PART_SLICES.items()}
     return FollowedClip(
         track=PoseTrack(**parts, width=clip.width, height=clip.height, fps=clip.fps),
         people=tuple(people),
@@ -111,7 +115,7 @@ def pose_at(track: PoseTrack, index: int) -> PersonPose | None:
     return None if pose.box is None else pose
 
 
-def _chosen(people: list[Person], person: str, fps: float, clip: Clip, frames: int) -> int:
+def _chosen(people: list[FollowedPerson], person: str, fps: float, clip: Clip, frames: int) -> int:
     """The number of the person to follow. Raises NoPersonError."""
     if not people:
         where = "the picture" if frames == 1 else f"any of its {frames} frames"
@@ -133,16 +137,11 @@ def _chosen(people: list[Person], person: str, fps: float, clip: Clip, frames: i
     return number
 
 
-def check_person(person: str, detector: PoseDetector) -> None:
-    """Raise UsageError where ``person`` is no choice, or none that this detector offers."""
+def check_person(person: str) -> None:
+    """Raise UsageError where ``person`` is no choice."""
     if person not in ("largest", "left", "right") and not (person.isascii() and person.isdecimal()):
         raise UsageError(
             f"unknown person '{person}'", "use largest, left, right, or a number counted from 0 at the picture's left"
-        )
-    if not detector.finds_many and person != "largest" and int(person if person.isdecimal() else 1) != 0:
-        raise UsageError(
-            f"the detector '{detector.name}' finds one person a frame, so it cannot choose the person '{person}'",
-            "leave --person out, or crop the video to the person you want",
         )
 
 

@@ -4,11 +4,10 @@ import itertools
 
 import numpy as np
 
-from magicpose_cli.core.keypoints import BODY_COUNT, HAND_COUNT, LEFT_WRIST, NECK, NOSE, RIGHT_WRIST, SIDES
+from magicpose_cli.core.keypoints import BODY_COUNT, BODY_THRESHOLD, LEFT_WRIST, NECK, NOSE, RIGHT_WRIST, SIDES
+from magicpose_cli.pose.detector import PART_SLICES
 
-TRUSTED = 0.3  # confidence of a body point that is drawn
-
-_LEFT, _RIGHT = slice(BODY_COUNT, BODY_COUNT + HAND_COUNT), slice(BODY_COUNT + HAND_COUNT, BODY_COUNT + 2 * HAND_COUNT)
+_LEFT, _RIGHT = PART_SLICES["left_hand"], PART_SLICES["right_hand"]
 # By how much a point leaps off and back again within ``_SPIKE_FRAMES``: of the person's size, or of it a second where
 # that is more.
 _SPIKE, _SPIKE_SPEED = 0.06, 2.5
@@ -73,7 +72,7 @@ def without_impossible_hands(points: np.ndarray, size: float) -> np.ndarray:
 
 def _apart(points: np.ndarray, hand: int, wrist: int) -> np.ndarray:
     """(F,) pixels from the hand's root to the wrist; NaN where one of them is not known."""
-    known = (points[:, hand, 2] > 0) & (points[:, wrist, 2] >= TRUSTED)
+    known = (points[:, hand, 2] > 0) & (points[:, wrist, 2] >= BODY_THRESHOLD)
     return np.where(known, np.linalg.norm(points[:, hand, :2] - points[:, wrist, :2], axis=1), np.nan)
 
 
@@ -99,5 +98,5 @@ def _moved(joints: np.ndarray, frames: int) -> np.ndarray:
     before, after = joints[:-frames].astype(np.float64), joints[frames:]
     readings = (after, after[:, ::-1])
     moved = np.min([np.linalg.norm(a[..., :2] - before[..., :2], axis=2).mean(axis=1) for a in readings], axis=0)
-    known = (before[..., 2] >= TRUSTED).all(axis=1) & (after[..., 2] >= TRUSTED).all(axis=1)
+    known = (before[..., 2] >= BODY_THRESHOLD).all(axis=1) & (after[..., 2] >= BODY_THRESHOLD).all(axis=1)
     return np.where(known, moved, np.nan)

@@ -1,14 +1,17 @@
 """Cleaning, held against true motions that were spoilt in known ways."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from magicpose_cli.core.keypoints import BODY_COUNT, BODY_MIRRORED, LEFT_WRIST, RIGHT_WRIST
-from magicpose_cli.pose.clean import clean, jitter, part_slices, size_of
+from magicpose_cli.pose.clean import clean, jitter, size_of
+from magicpose_cli.pose.detector import PART_SLICES
 from magicpose_cli.pose.gaps import FILLED_CONFIDENCE, LONGEST_GAP
+from magicpose_cli.pose.smooth import smooth
 
 FPS = 25.0
-PARTS = part_slices()
 
 
 def noisy(points: np.ndarray, pixels: float, seed: int = 0) -> np.ndarray:
@@ -23,13 +26,13 @@ def error(points: np.ndarray, truth: np.ndarray, which=slice(None)) -> float:
 
 
 @pytest.mark.parametrize("fps", [10.0, 25.0, 60.0])
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", PART_SLICES)
 def test_noise_goes_and_the_error_against_the_truth_falls(dance, fps, part):
     truth = dance(round(6 * fps), fps=fps, wave=1)
     spoilt = noisy(truth, 3)
     cleaned = clean(spoilt, fps)
     limit = {10.0: 0.95, 25.0: 0.7, 60.0: 0.55}[fps]  # the fewer frames a second, the less is there to average
-    assert error(cleaned.points, truth, PARTS[part]) < limit * error(spoilt, truth, PARTS[part])
+    assert error(cleaned.points, truth, PART_SLICES[part]) < limit * error(spoilt, truth, PART_SLICES[part])
     assert jitter(cleaned.points)[part] < limit * jitter(spoilt)[part]
     assert not cleaned.swapped.any() and not any(frames.any() for frames in cleaned.filled.values())
 
@@ -68,7 +71,7 @@ def test_swaps_of_the_body_an_arm_and_the_legs_are_mended(dance):
             swapped[index] = True
     cleaned = clean(spoilt, FPS)
     np.testing.assert_array_equal(cleaned.swapped, swapped)
-    assert error(cleaned.points, truth, PARTS["body"]) < 3
+    assert error(cleaned.points, truth, PART_SLICES["body"]) < 3
 
 
 def test_too_few_frames_a_second_are_not_smoothed(dance):
@@ -89,9 +92,9 @@ def test_somebody_who_turns_round_is_not_mirrored(dance):
 def test_hands_go_to_the_wrist_that_they_lie_at(dance):
     truth = dance(40, wave=1)
     spoilt = truth.copy()
-    spoilt[10:15, PARTS["left_hand"]], spoilt[10:15, PARTS["right_hand"]] = (
-        truth[10:15, PARTS["right_hand"]],
-        truth[10:15, PARTS["left_hand"]],
+    spoilt[10:15, PART_SLICES["left_hand"]], spoilt[10:15, PART_SLICES["right_hand"]] = (
+        truth[10:15, PART_SLICES["right_hand"]],
+        truth[10:15, PART_SLICES["left_hand"]],
     )
     assert error(clean(spoilt, FPS).points, truth) < 1.0
 
@@ -100,11 +103,11 @@ def test_short_gaps_are_filled_on_the_way_and_long_ones_stay(dance):
     truth = dance(150, wave=1)
     spoilt = noisy(truth, 1)
     longest = int(LONGEST_GAP * FPS)
-    spoilt[20 : 20 + longest, PARTS["left_hand"]] = 0
-    spoilt[60 : 60 + longest + 1, PARTS["face"]] = 0
+    spoilt[20 : 20 + longest, PART_SLICES["left_hand"]] = 0
+    spoilt[60 : 60 + longest + 1, PART_SLICES["face"]] = 0
     spoilt[100:104] = 0  # nobody
     spoilt[120:125, RIGHT_WRIST, 2] = 0.1  # not trusted
-    spoilt[:3, PARTS["right_hand"]] = 0  # nothing before it to fill from
+    spoilt[:3, PART_SLICES["right_hand"]] = 0  # nothing before it to fill from
     cleaned = clean(spoilt, FPS)
 
     def frames(part: str) -> list[int]:
@@ -114,10 +117,10 @@ def test_short_gaps_are_filled_on_the_way_and_long_ones_stay(dance):
     assert frames("face") == [*range(100, 104)]
     assert frames("body") == [*range(100, 104), *range(120, 125)]
     assert frames("right_hand") == [*range(100, 104)]
-    assert not cleaned.points[60 : 60 + longest + 1, PARTS["face"]].any()
-    assert not cleaned.points[:3, PARTS["right_hand"]].any()
+    assert not cleaned.points[60 : 60 + longest + 1, PART_SLICES["face"]].any()
+    assert not cleaned.points[:3, PART_SLICES["right_hand"]].any()
     assert (cleaned.points[100:104, :, 2] == np.float32(FILLED_CONFIDENCE)).all()
-    distance = np.linalg.norm((cleaned.points - truth)[20 : 20 + longest, PARTS["left_hand"], :2], axis=2)
+    distance = np.linalg.norm((cleaned.points - truth)[20 : 20 + longest, PART_SLICES["left_hand"], :2], axis=2)
     assert distance.max() < 8  # the hand rides on its wrist, which sways by 40 pixels meanwhile
     assert np.linalg.norm((cleaned.points - truth)[100:104, :, :2], axis=2).max() < 12
 
@@ -137,18 +140,18 @@ def test_a_point_that_leaps_off_is_put_back(dance):
     spoilt[20, LEFT_WRIST, :2] += 150
     spoilt[40:42, [RIGHT_WRIST, LEFT_WRIST], :2] = truth[40:42, [1, 1], :2]  # both collapse onto the neck
     cleaned = clean(spoilt, FPS)
-    assert error(cleaned.points, truth, PARTS["body"]) < 1.5
+    assert error(cleaned.points, truth, PART_SLICES["body"]) < 1.5
     assert np.flatnonzero(cleaned.filled["body"]).tolist() == [20, 40, 41]
 
 
 def test_of_two_hands_in_one_place_one_stays_and_a_hand_far_from_its_wrist_none(dance):
     truth = dance(60, wave=1)
     spoilt = truth.copy()
-    spoilt[:30, PARTS["left_hand"]] = spoilt[:30, PARTS["right_hand"]]
-    spoilt[30:, PARTS["left_hand"], :2] += 200
+    spoilt[:30, PART_SLICES["left_hand"]] = spoilt[:30, PART_SLICES["right_hand"]]
+    spoilt[30:, PART_SLICES["left_hand"], :2] += 200
     cleaned = clean(spoilt, FPS).points
-    assert not cleaned[:, PARTS["left_hand"]].any()
-    assert cleaned[:, PARTS["right_hand"], 2].all()
+    assert not cleaned[:, PART_SLICES["left_hand"]].any()
+    assert cleaned[:, PART_SLICES["right_hand"], 2].all()
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4])
@@ -169,3 +172,14 @@ def test_jitter_is_in_thousandths_of_the_size(dance):
     spoilt[::2, :, 0] += 4  # every point 4 pixels off the middle between its neighbours in time
     assert jitter(spoilt)["body"] == pytest.approx(4000 / size_of(spoilt), abs=0.01)
     assert jitter(truth)["body"] == 0
+
+
+def test_smoothing_holds_little_for_each_frame(dance):
+    truth = dance(600)
+    tracemalloc.start()
+    try:
+        smooth(truth, FPS, np.zeros(truth.shape[:2], bool))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak / len(truth) < 8 * 1024  # the points themselves: 1.5 KB

@@ -85,6 +85,27 @@ def test_who_is_seen_shortly_or_quivers_is_nobody(dance):
     assert len(follow(clip_of(dance(3), dance(3, start=600)), FPS)) == 2  # a clip too short to ask for more
 
 
+def quivering(points: np.ndarray, pixels: float) -> list[list[PersonPose]]:
+    """The person with noise at each point, as from a detector that looks at each frame afresh."""
+    noise = np.random.default_rng(0).normal(0, pixels, (*points.shape[:2], 2))
+    shaken = np.concatenate([points[..., :2] + noise, points[..., 2:]], axis=2)
+    return [[pose(frame)] if frame[:, 2].any() else [] for frame in shaken]
+
+
+def test_a_small_person_may_quiver_by_a_pixel(dance):
+    small = dance(100, height=60)
+    small[50:] = 0
+    assert len(follow(quivering(small, 1), FPS)) == 1
+
+
+def test_the_only_one_is_nobody_only_where_he_quivers_strongly_and_is_not_seen_throughout(dance):
+    whole, part = dance(100), dance(100)
+    part[55:] = 0
+    assert len(follow(quivering(whole, 12), FPS)) == 1
+    assert len(follow(quivering(part, 6), FPS)) == 1
+    assert follow(quivering(part, 12), FPS) == []
+
+
 @pytest.mark.parametrize("away", [range(30, 60), range(20, 120)])
 def test_somebody_who_comes_back_is_the_same(dance, away):
     people = follow(clip_of(dance(150), dance(150, start=700), absent={0: away}), FPS)

@@ -45,6 +45,7 @@ def info_of(track: PoseTrack, **changes) -> ClipInfo:
         sound=SoundSource(Path("/films/dancé [1] %d.mp4"), Fraction(-1, 48000), Fraction(288, 25)),
         source_path=Path("/films/dancé [1] %d.mp4"),
         filled={"body": ((0, 0), (3, 4)), "left_hand": ()},
+        report=("A person in all 3 frames.",),
         swapped=((1, 2),),
     )
     return replace(info, **changes)
@@ -245,6 +246,7 @@ def extracted(tmp_path):
         ("swapped", [3]),
         ("swapped", [[1, -2]]),
         ("filled", {"face": [["0", 1]]}),
+        ("report", ["told", 3]),
         ("fps", "0/1"),
         ("fps", 25),
         ("fps", "25"),

@@ -11,7 +11,7 @@ import torch
 from magicpose_cli.core.errors import IntegrityError
 from magicpose_cli.core.keypoints import BODY_COUNT
 from magicpose_cli.pose.heatmaps import find_peaks
-from magicpose_cli.pose.openpose import BODY_THRESHOLD, OpenPoseDetector
+from magicpose_cli.pose.openpose import BODY_PEAK, OpenPoseDetector
 from magicpose_cli.pose.openpose_networks import Networks, controlnet_aux_module, empty_networks, fill, load_networks
 
 if importlib.util.find_spec("controlnet_aux") is None:  # not imported: it does not load beside every torchvision
@@ -130,7 +130,7 @@ def test_the_same_maps_and_body_peaks_as_controlnet_aux(spread, described):
     torch.testing.assert_close(our_maps, their_maps, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(our_fields, their_fields, atol=1e-4, rtol=1e-3)
 
-    positions, scores = find_peaks(our_maps[:, :BODY_COUNT], BODY_THRESHOLD, 224, 184)
+    positions, scores = find_peaks(our_maps[:, :BODY_COUNT], BODY_PEAK, 224, 184)
     ours = positions[scores > 0].numpy() * 2  # the network sees half the frame
     points = candidates[:, :2] + 0.5  # a pixel's index → its middle
     assert len(points) > 100 and 0.9 < len(ours) / len(points) < 1.1

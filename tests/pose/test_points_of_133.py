@@ -25,6 +25,15 @@ def test_133_points_are_sorted_into_body_hands_and_face():
     assert person.body[LEFT_WRIST, 0] == 90 and person.body[RIGHT_EAR, 0] == 40 and person.body[NOSE, 0] == 0
 
 
+def test_what_the_network_guesses_is_missing():
+    """From behind: the network gives a face and a hand nevertheless, with low scores."""
+    points = np.ones((133, 3), np.float32)
+    points[23:112, 2] = np.linspace(0.05, 0.29, 89)
+    person = person_of_133(points)
+    assert not person.face.any() and not person.left_hand.any()
+    assert (person.body[:, 2] == 1).all() and (person.right_hand[:, 2] == 1).all()
+
+
 def test_a_neck_or_a_pupil_without_its_points_is_missing():
     points = np.ones((133, 3), np.float32)
     points[5] = 0  # the left shoulder

@@ -4,6 +4,7 @@ import importlib.util
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PIL import Image
@@ -21,15 +22,19 @@ def on_disk(*groups: str):
 
 
 @pytest.fixture
-def installed(monkeypatch, tmp_path):
-    """Make packages findable (as empty modules) or not, whatever is installed here."""
+def installed(monkeypatch):
+    """Make packages findable (as empty modules) or not, whatever is installed here; ``broken`` do not import."""
 
-    def only(*packages: str) -> None:
-        for name in ("onnxruntime", "controlnet_aux"):
-            monkeypatch.delitem(sys.modules, name, raising=False)
+    def only(*packages: str, broken: str = "") -> None:
         find = importlib.util.find_spec
-        here = {name: importlib.util.spec_from_loader(name, loader=None) for name in packages}
-        known = ("onnxruntime", "controlnet_aux")
+        here = {name: importlib.util.spec_from_loader(name, loader=None, origin="here") for name in packages}
+        known = {
+            "onnxruntime": ("onnxruntime",),
+            "controlnet_aux": ("_magicpose_open_pose", "_magicpose_open_pose.model", "_magicpose_open_pose.face"),
+        }
+        for name, modules in known.items():
+            for module in modules:
+                monkeypatch.setitem(sys.modules, module, None if name == broken else ModuleType(module))
         monkeypatch.setattr(importlib.util, "find_spec", lambda name: here.get(name) if name in known else find(name))
 
     return only
@@ -53,6 +58,19 @@ def test_auto_takes_the_first_whose_package_and_weights_are_here(installed, pack
     assert choice.files.keys() == set(KINDS[taken].weights)
     assert f"detector {taken}" in choice.sentence
     assert ("non-commercial" in choice.sentence) == (taken == "openpose")
+
+
+@pytest.mark.parametrize(
+    ("broken", "taken"), [("onnxruntime", "openpose"), ("controlnet_aux", "dwpose")], ids=["onnxruntime", "other"]
+)
+def test_auto_passes_over_a_package_that_does_not_import_and_says_so(installed, broken, taken):
+    installed("onnxruntime", "controlnet_aux", broken=broken)
+    choice = choose_detector("auto", on_disk("dwpose", "openpose"))
+    assert choice.kind.name == taken
+    assert ("'dwpose' does not load" in choice.sentence) == (broken == "onnxruntime")
+    installed("controlnet_aux", broken="controlnet_aux")
+    choice = choose_detector("auto", on_disk("openpose"))
+    assert choice.kind.name == "mediapipe" and "'openpose' does not load" in choice.sentence
 
 
 def test_weights_in_part_are_not_enough(installed):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magicpose_cli.core.pose_track import PoseTrack
-from magicpose_cli.pose.clean import part_slices
-from magicpose_cli.pose.follow import Person
+from magicpose_cli.pose.detector import PART_SLICES
+from magicpose_cli.pose.follow import FollowedPerson
 from magicpose_cli.pose.ranges import ranges_of, ranges_text
 from magicpose_cli.pose.report import report
 from magicpose_cli.pose.track import FollowedClip
@@ -42,6 +42,13 @@ def test_shares_and_ranges():
     assert (told["frames"], told["fps"], told["share_body"]) == (10, "25", 0.6)
 
 
+def test_what_is_too_unsure_to_be_drawn_is_not_seen():
+    track = track_with(body=range(10), face=range(10))
+    track.body[:4, :, 2], track.face[:2, :, 2] = 0.02, 0.04
+    quality = report(track)
+    assert (quality.share_body, quality.share_face, quality.without_person) == (0.6, 0.8, ((0, 1),))
+
+
 def test_empty_ends_come_with_the_options_that_cut_them_off_and_empty_middles_with_their_length():
     advice = report(track_with(body=[*range(25, 50), *range(75, 90)], frames=100)).advice()
     assert any("--start 1.00 --end 3.60" in said for said in advice)
@@ -52,11 +59,11 @@ def test_empty_ends_come_with_the_options_that_cut_them_off_and_empty_middles_wi
 def followed_clip(dance, **changes) -> FollowedClip:
     """Somebody on a frame of 720 × 600 beside somebody a little smaller."""
     points, frames = dance(50), np.arange(50)
-    parts = {part: points[:, of] for part, of in part_slices().items()}
+    parts = {part: points[:, of] for part, of in PART_SLICES.items()}
     quiet = {part: np.zeros(50, bool) for part in parts}
     clip = FollowedClip(
         track=PoseTrack(**parts, width=720, height=600, fps=Fraction(25)),
-        people=(Person(frames, points), Person(frames, dance(50, start=600, height=380))),
+        people=(FollowedPerson(frames, points), FollowedPerson(frames, dance(50, start=600, height=380))),
         chosen=0,
         asked="largest",
         swapped=quiet["body"],
@@ -72,7 +79,9 @@ def test_a_close_call_is_told_with_the_way_out(dance):
     assert (quality.people, quality.person, quality.runner_up) == (2, 0, 1)
     assert any("--person 1" in said for said in quality.advice())
     assert report(clip.track, replace(clip, asked="left")).runner_up is None  # he has been chosen
-    small = followed_clip(dance, people=(clip.people[0], Person(np.arange(50), dance(50, start=600, height=200))))
+    small = followed_clip(
+        dance, people=(clip.people[0], FollowedPerson(np.arange(50), dance(50, start=600, height=200)))
+    )
     assert report(small.track, small).runner_up is None
     alone = followed_clip(dance, people=clip.people[:1])
     assert report(alone.track, alone).advice() == []

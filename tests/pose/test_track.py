@@ -18,7 +18,7 @@ WIDTH, HEIGHT = 96, 64
 class SquareDetector(PoseDetector):
     """Finds white squares: each is a person whose nose and ankle are its corners. It needs no models."""
 
-    name, version, finds_many = "squares", "1", True
+    name, version = "squares", "1"
 
     def __init__(self) -> None:
         self.resets = 0
@@ -131,17 +131,6 @@ def test_a_clip_without_frames_is_an_input_error():
 def test_an_unknown_person_is_refused_before_any_work(person):
     with pytest.raises(UsageError, match="unknown person"):
         extract_track(clip_of([]), SquareDetector(), person=person)
-
-
-def test_a_detector_of_one_cannot_choose():
-    class One(SquareDetector):
-        finds_many = False
-
-    for person in ("left", "right", "1", "02"):
-        with pytest.raises(UsageError, match="squares"):
-            extract_track(clip_of(CLIP), One(), person=person)
-    for person in ("largest", "0"):
-        assert len(extract_track(clip_of(CLIP[2:3]), One(), person=person).track) == 1
 
 
 def test_in_a_photo_the_largest_is_chosen():

@@ -30,7 +30,6 @@ class KnownPoses(PoseDetector):
     stops_at: int = -1  # the video at which Ctrl-C comes
     name: str = "known"
     version: str = "1"
-    finds_many: bool = False
     video: int = -1
     frame: int = 0
     seen: int = 0

@@ -83,7 +83,7 @@ def make_dataset(
             made = make_detector(request.detector, find_weights=intact_files, progress=progress)
             detector = stack.enter_context(closing(made))
         if detector is not None:
-            check_person(request.person, detector)
+            check_person(request.person)
         options = _options(request, detector)
         with _work_folder(request.output) as work:
             rows, parts = [], []
