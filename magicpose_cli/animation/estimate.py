@@ -14,19 +14,23 @@ from magicpose_cli.animation.animator import check_outputs, fill_defaults
 from magicpose_cli.animation.inputs import open_inputs
 from magicpose_cli.animation.models import ModelFacts, choose_model, model_facts
 from magicpose_cli.animation.pose_input import kind_of, must_extract
+from magicpose_cli.animation.reference import person_in
 from magicpose_cli.animation.request import AnimationRequest, check_request, parse_fps, parse_size
 from magicpose_cli.animation.sound import choose_sound
 from magicpose_cli.conditions.framing import choose_canvas, fit_framing, unframed_size
+from magicpose_cli.conditions.retarget import require_person
 from magicpose_cli.core.device import choose_device, choose_dtype
 from magicpose_cli.core.disk import amount_of_bytes
 from magicpose_cli.core.errors import IntegrityError
 from magicpose_cli.core.framing import Framing
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.pose.registry import choose_detector
 from magicpose_cli.video.read import open_clip, read_image
+from magicpose_cli.weights.verify import intact_files
 
 _STEADY = 0.6  # what real layers reach of the speed of the one that is timed
 _SECONDS_A_LAYER = 40e-6  # to start it, however small it is
-_FINDING_POSES = 0.06  # seconds a frame
+_FINDING_POSES = {"mediapipe": 0.07, "openpose": 11.4}  # seconds a frame on a CPU: README, "Speed"; others unmeasured
 _BYTES_A_PIXEL = 0.12  # H.264 at our quality, from results
 _LIVE_LAYERS = 60  # of the widest latents, held at a time
 _LIBRARIES = 700_000_000  # bytes that torch and the other libraries take in the machine's memory
@@ -34,7 +38,10 @@ _LIBRARIES = 700_000_000  # bytes that torch and the other libraries take in the
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What a run would do. ``seconds``, ``memory_bytes`` and ``disk_bytes`` are rough estimates."""
+    """What a run would do. ``seconds``, ``memory_bytes`` and ``disk_bytes`` are rough estimates.
+
+    Where nobody measured how fast the detector is, ``seconds`` leaves it out, and a sentence says so.
+    """
 
     request: dict[str, Any]
     model: str
@@ -52,7 +59,10 @@ class RunPlan:
 
 
 def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
-    """Look at everything that ``animate`` would, and write nothing. Raises what ``animate`` would raise."""
+    """Look at all that ``animate`` would, but for poses in a driving video, and write nothing.
+
+    Raises what ``animate`` would raise, but for what shows only in those poses.
+    """
     check_request(request)
     writes = check_outputs(request)
     device = choose_device(request.device)
@@ -61,7 +71,8 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
     facts = model_facts(choice.folder)
     kind = kind_of(request.poses)
     choose_sound(request.audio, None)  # a wrong file is told now
-    frames, fps, finding, framing = _shape(request, facts, progress)
+    frames, fps, framing = _shape(request, facts, progress)
+    finding, unmeasured = _finding_poses(request, frames)
     canvas = framing.width, framing.height
     width, height = unframed_size(framing)
     if request.paste_back:
@@ -79,6 +90,7 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
         f"{steps} steps of {request.scheduler}, guidance {request.guidance:g}, seed {request.seed}",
         f"on a canvas of {canvas[0]}x{canvas[1]}, in {str(dtype)[6:]} on {device}",
         f"about {_span(seconds)}, {amount_of_bytes(cost.memory)} of memory, {amount_of_bytes(disk)} of disk",
+        *unmeasured,
     ]
     return RunPlan(
         request=request.to_json(),
@@ -97,14 +109,23 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
     )
 
 
-def _shape(request: AnimationRequest, facts: ModelFacts, progress: Progress) -> tuple[int, Fraction, float, Framing]:
-    """Frames, rate, the seconds to find the poses where that would have to be done first, and the framing.
+def _finding_poses(request: AnimationRequest, frames: int) -> tuple[float, tuple[str, ...]]:
+    """The seconds to find the poses where that must be done first, and a sentence where they are not known."""
+    if not must_extract(request):
+        return 0.0, ()
+    detector = choose_detector(request.detector, intact_files).kind.name
+    on_cpu = detector == "mediapipe" or choose_device(request.device).type == "cpu"
+    if on_cpu and detector in _FINDING_POSES:
+        return frames * _FINDING_POSES[detector], ()
+    where = "the CPU" if on_cpu else request.device if request.device != "auto" else "the GPU"
+    return 0.0, (f"the time to find the poses comes on top: how fast {detector} is on {where} was not measured",)
 
-    While nobody knows the poses, the framing is that of the whole photo.
-    """
+
+def _shape(request: AnimationRequest, facts: ModelFacts, progress: Progress) -> tuple[int, Fraction, Framing]:
+    """Frames, rate and framing. While nobody knows the poses, the framing is that of the whole photo."""
     if not must_extract(request):
         inputs = open_inputs(request, facts.native_size, facts.multiple, progress)
-        return inputs.poses.frame_count, inputs.poses.fps, 0.0, inputs.conditions.framing
+        return inputs.poses.frame_count, inputs.poses.fps, inputs.conditions.framing
     clip = open_clip(
         request.poses,
         fps=parse_fps(request.fps) if request.fps else None,
@@ -114,9 +135,11 @@ def _shape(request: AnimationRequest, facts: ModelFacts, progress: Progress) -> 
     for note in clip.notes:
         progress.note(note)
     reference = read_image(request.reference)
+    if request.fit == "auto":
+        require_person(person_in(reference, request.detector, request.reference_poses, request.device))
     photo = reference.shape[1], reference.shape[0]
     canvas = choose_canvas(*photo, parse_size(request.size) if request.size else facts.native_size, facts.multiple)
-    return clip.frame_count, clip.fps, clip.frame_count * _FINDING_POSES, fit_framing(*photo, *canvas)
+    return clip.frame_count, clip.fps, fit_framing(*photo, *canvas)
 
 
 @dataclass(frozen=True)

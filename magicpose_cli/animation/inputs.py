@@ -5,19 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
+from magicpose_cli.animation.models import choose_model, model_facts
 from magicpose_cli.animation.pose_input import PoseInput, open_pose_input
 from magicpose_cli.animation.reference import person_in
-from magicpose_cli.animation.request import FULL_SIZE, AnimationRequest, PreviewRequest, check_request, parse_size
+from magicpose_cli.animation.request import AnimationRequest, PreviewRequest, check_request, parse_size
 from magicpose_cli.animation.run_folder import check_place
 from magicpose_cli.conditions.build import build_condition_set
 from magicpose_cli.conditions.preview import draw_preview
 from magicpose_cli.core.condition_set import ConditionSet
-from magicpose_cli.core.errors import NoPersonError, UsageError
+from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.progress import SILENT, Progress, ToldOnce
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.read import read_image
-
-_MULTIPLE = 8  # pixels of a latent position of the published model
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,6 @@ def open_inputs(request: AnimationRequest, native_size: int, multiple: int, prog
     person = None
     if request.fit == "auto":
         person = person_in(reference, request.detector, request.reference_poses, request.device, progress)
-        if person is None:
-            raise NoPersonError(
-                f"no person was found in {request.reference}, so the poses cannot be fitted to one",
-                "give the person's keypoints with --reference-poses, or lay the poses' whole frame onto the photo with "
-                "--fit none",
-            )
     conditions = build_condition_set(
         reference,
         track=poses.track,
@@ -77,12 +70,18 @@ def open_inputs(request: AnimationRequest, native_size: int, multiple: int, prog
 
 
 def preview(request: PreviewRequest, progress: Progress = SILENT) -> PreviewResult:
-    """Write one picture: the fitted skeleton over the photo, the framing, and a strip of poses."""
+    """Write one picture: the fitted skeleton over the photo, the framing, and a strip of poses.
+
+    The canvas is the one on which the request's model would work; no network is loaded.
+    """
     check_request(request.animation)
     if request.output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
         raise UsageError(f"the output '{request.output}' is not named as a picture", "end its name in .png")
     check_place(request.output, request.existing)
-    found = open_inputs(request.animation, FULL_SIZE, _MULTIPLE, progress)
+    choice = choose_model(request.animation.model, request.animation.device)
+    facts = model_facts(choice.folder)
+    progress.note(choice.sentence)
+    found = open_inputs(request.animation, facts.native_size, facts.multiple, progress)
     picture = draw_preview(found.conditions, found.reference, title=request.animation.reference.name)
     write_image(request.output, picture, overwrite=request.existing == "overwrite")
     return PreviewResult(

@@ -22,7 +22,6 @@ CONVERTED_DTYPES = ("float16", "bfloat16", "float32")
 EXISTING = ("refuse", "overwrite", "skip")
 OUTPUT_SUFFIXES = (".mp4", ".mov", ".mkv", ".gif", ".webp")
 MAX_SIDE = 4096
-FULL_SIZE = 512  # pixels: of the published model, and of a preview
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,11 @@ from magicpose_cli.cli.options import (
     Dtype,
     End,
     Fps,
+    Model,
     Overwrite,
     Person,
+    ReferencePoses,
+    Size,
     SkipExisting,
     Start,
     existing_rule,
@@ -55,9 +58,7 @@ def animate(
     from_record: Annotated[
         Path | None, typer.Option("--from", metavar="JSON", help="Make again what this file beside a video says.")
     ] = None,
-    model: Annotated[
-        str, typer.Option(metavar="auto|mini|NAME|DIR", help="Which model; auto: the best one on this machine.")
-    ] = DEFAULTS.model,
+    model: Model = DEFAULTS.model,
     preset: Annotated[str, typer.Option(metavar="|".join(PRESETS), help="How carefully to sample.")] = DEFAULTS.preset,
     steps: Annotated[
         int | None, typer.Option(metavar="N", help="Denoising steps.  [default: by preset and model]")
@@ -70,12 +71,7 @@ def animate(
         str | None, typer.Option(metavar="|".join(SCHEDULERS), help="The sampler.  [default: by preset]")
     ] = DEFAULTS.scheduler,
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same video.")] = DEFAULTS.seed,
-    size: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PIXELS", help="Shorter side, in the photo's aspect, or WIDTHxHEIGHT.  [default: the model's]"
-        ),
-    ] = DEFAULTS.size,
+    size: Size = DEFAULTS.size,
     fit: Annotated[
         str, typer.Option(metavar="auto|none", help="Fit the driver's proportions to the person in the photo.")
     ] = DEFAULTS.fit,
@@ -104,10 +100,7 @@ def animate(
     end: End = DEFAULTS.end,
     detector: Detector = DEFAULTS.detector,
     person: Person = DEFAULTS.person,
-    reference_poses: Annotated[
-        Path | None,
-        typer.Option(metavar="POSES", help="Keypoints of the person in the photo, where the detector misses them."),
-    ] = DEFAULTS.reference_poses,
+    reference_poses: ReferencePoses = DEFAULTS.reference_poses,
     compare: Annotated[
         bool, typer.Option("--compare", help="Also write reference, pose and result side by side: OUT_compare.")
     ] = DEFAULTS.compare,

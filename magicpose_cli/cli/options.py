@@ -5,6 +5,7 @@ import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,19 @@ from magicpose_cli.cli.console import Console, duration
 from magicpose_cli.core.errors import PartialError
 from magicpose_cli.core.names import DETECTORS
 
+Model = Annotated[
+    str, typer.Option(metavar="auto|mini|NAME|DIR", help="Which model; auto: the best one on this machine.")
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PIXELS", help="Shorter side, in the photo's aspect, or WIDTHxHEIGHT.  [default: the model's]"
+    ),
+]
+ReferencePoses = Annotated[
+    Path | None,
+    typer.Option(metavar="POSES", help="Keypoints of the person in the photo, where the detector misses them."),
+]
 Device = Annotated[str, typer.Option(metavar="auto|cuda|mps|cpu", help="Where the networks run.")]
 Dtype = Annotated[
     str,

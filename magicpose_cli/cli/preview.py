@@ -8,7 +8,7 @@ import typer
 
 from magicpose_cli.animation.request import AnimationRequest, PreviewRequest
 from magicpose_cli.cli.console import Console
-from magicpose_cli.cli.options import Detector, End, Fps, Overwrite, Person, Start
+from magicpose_cli.cli.options import Detector, End, Fps, Model, Overwrite, Person, ReferencePoses, Size, Start
 from magicpose_cli.core.names import FRAMINGS
 
 EXAMPLES = (
@@ -26,10 +26,8 @@ def preview(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The picture, a PNG.")] = (
         PreviewRequest.output
     ),
-    size: Annotated[
-        str | None,
-        typer.Option(metavar="PIXELS", help="Shorter side, in the photo's aspect, or WIDTHxHEIGHT.  [default: 512]"),
-    ] = DEFAULTS.size,
+    model: Model = DEFAULTS.model,
+    size: Size = DEFAULTS.size,
     fit: Annotated[
         str, typer.Option(metavar="auto|none", help="Fit the driver's proportions to the person in the photo.")
     ] = DEFAULTS.fit,
@@ -44,6 +42,7 @@ def preview(
     fps: Fps = DEFAULTS.fps,
     detector: Detector = DEFAULTS.detector,
     person: Person = DEFAULTS.person,
+    reference_poses: ReferencePoses = DEFAULTS.reference_poses,
     overwrite: Overwrite = False,
 ) -> dict[str, Any]:
     """Draw the poses over the photo: a look before the long run.
@@ -55,6 +54,7 @@ def preview(
             reference,
             poses,
             Path("out.mp4"),
+            model=model,
             size=size,
             fit=fit,
             framing=framing,
@@ -64,6 +64,7 @@ def preview(
             fps=fps,
             detector=detector,
             person=person,
+            reference_poses=reference_poses,
         ),
         output=output,
         existing="overwrite" if overwrite else "refuse",

@@ -45,7 +45,8 @@ def build_condition_set(
     ``threshold`` and ``detail_threshold`` are those of ``draw_pose_map``; a stroke of None is that of a square with the
     canvas's area.
 
-    Raises UsageError on an unknown fit or framing, and on a size that does not fit.
+    Raises NoPersonError where there is no ``reference_pose`` to fit to, UsageError on an unknown fit or framing, and on
+    a size that does not fit.
     """
     if (track is None) == (pose_maps is None):
         raise ValueError("give either a track or pose maps")

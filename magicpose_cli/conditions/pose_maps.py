@@ -1,7 +1,5 @@
 """Pose maps that others drew: a folder of images or a video, read as they are asked for."""
 
-import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +16,6 @@ from magicpose_cli.core.image_files import image_files, open_image
 __all__ = ["PoseMapSource", "looks_like_pose_map", "looks_like_pose_maps", "open_pose_maps", "pose_maps_from_clip"]
 
 _SAMPLES = 6  # maps looked at for swapped colours
-_KEPT_FRAMES = 1024  # of a video, packed, for readers that go back: windows do, by one for each step under way
 _SWAPPED = "Red and blue are swapped in these pose maps (OpenCV writes RGB pictures so); they are swapped back."
 
 
@@ -65,7 +62,7 @@ def open_pose_maps(folder: Path) -> PoseMapSource:
 
 
 def pose_maps_from_clip(clip: Clip) -> PoseMapSource:
-    """The frames of a pose-map video. Reading forward decodes each frame once; going far back starts again.
+    """The frames of a pose-map video. Reading forward decodes each frame once; going back starts again.
 
     Raises InputError, when read, where the video ends before its frame count.
     """
@@ -82,35 +79,24 @@ def pose_maps_from_clip(clip: Clip) -> PoseMapSource:
 
 
 class _ClipReader:
-    """Frames of a clip by number. The last ones are kept, packed: drawn maps take 4 to 6 % of their size then."""
+    """Frames of a clip by number."""
 
     def __init__(self, clip: Clip) -> None:
         self.clip = clip
-        self.kept: OrderedDict[int, bytes] = OrderedDict()
         self.frames: Iterator[np.ndarray] = iter(())
         self.next = -1  # number of the frame that ``frames`` gives next; -1: not started
 
     def frame(self, number: int) -> np.ndarray:
-        if number in self.kept:
-            return self._unpacked(number)
         if self.next < 0 or number < self.next:
             self.frames, self.next = self.clip.frames(), 0
-        while self.next <= number:
-            frame = next(self.frames, None)
-            if frame is None:
-                raise InputError(
-                    f"{self.clip.path} ends after frame {self.next - 1}, {self.clip.frame_count} were expected",
-                    "copy or download the file again",
-                )
-            self.kept[self.next] = zlib.compress(frame.tobytes(), level=1)
+        for frame in self.frames:
             self.next += 1
-            if len(self.kept) > _KEPT_FRAMES:
-                self.kept.popitem(last=False)
-        return self._unpacked(number)
-
-    def _unpacked(self, number: int) -> np.ndarray:
-        pixels = np.frombuffer(zlib.decompress(self.kept[number]), np.uint8)
-        return pixels.reshape(self.clip.height, self.clip.width, 3)
+            if self.next > number:
+                return frame
+        raise InputError(
+            f"{self.clip.path} ends after frame {self.next - 1}, {self.clip.frame_count} were expected",
+            "copy or download the file again",
+        )
 
 
 def _in_right_colours(source: PoseMapSource) -> PoseMapSource:

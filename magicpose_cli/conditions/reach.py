@@ -19,6 +19,7 @@ SMALL = 0.25
 _TOLERANCE = 0.005  # of the photo's side; motion that leaves the photo by less does not change the picture's shape
 _HAIR = 0.75  # from nose to neck: so far hair, fingers and shoes go beyond the points
 _MARGIN = 0.12  # of the larger side of all points, where no head is measured
+_FEW = 12  # frames; in a shorter clip, which may be poses one by one, each frame counts by itself
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in whole pixels of the photo. It may leave the photo."""
@@ -46,21 +47,24 @@ def reach_of(
 
     Beyond the photo only what the photo shows counts: a driver's legs do not make room for themselves below a portrait,
     and where the photo shows no foot, its lower edge cuts the person off, and nothing is added below. With ``person``
-    None all of the driver counts. None where there is no point at all.
+    None all of the driver counts. But in clips of more than a few frames a point counts only as far as two neighbouring
+    frames both show it: what one frame alone shows is a stray point. None where there is no point at all.
     """
     shown = _shown(person, track, threshold)
     hidden = [joint for joint in range(kp.BODY_COUNT) if joint not in shown]
-    wanted = [_seen(track.body[:, shown], threshold), _within(_seen(track.body[:, hidden], threshold), track)]
+    moving = [_seen(track.body[:, shown], threshold), _within(_seen(track.body[:, hidden], threshold), track)]
     for points, joint in ((track.right_hand, kp.RIGHT_WRIST), (track.left_hand, kp.LEFT_WRIST), (track.face, kp.NOSE)):
         seen = _seen(points, detail_threshold)
-        wanted.append(seen if joint in shown else _within(seen, track))
+        moving.append(seen if joint in shown else _within(seen, track))
+    low, high = _held(np.concatenate(moving, axis=1))
     if person is not None:
-        wanted.append(_seen(person.body, threshold))
-        wanted += [_seen(points, detail_threshold) for points in (person.left_hand, person.right_hand, person.face)]
-    points = np.concatenate(wanted)
-    if not len(points):
+        still = [_known(_seen(person.body, threshold))]
+        still += [_known(_seen(part, detail_threshold)) for part in (person.left_hand, person.right_hand, person.face)]
+        low, high = np.concatenate([low, *still]), np.concatenate([high, *still])
+    if not len(low):
         return None
-    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    # Sorted: where all points jump at each frame, no two frames agree.
+    (left, top), (right, bottom) = np.sort([low.min(axis=0), high.max(axis=0)], axis=0).tolist()
     if not {kp.RIGHT_ANKLE, kp.LEFT_ANKLE} & set(shown):
         bottom = min(bottom, track.height)
     return Reach(
@@ -103,13 +107,29 @@ def _shown(person: Person | None, track: PoseTrack, threshold: float) -> list[in
 
 
 def _seen(points: np.ndarray, threshold: float) -> np.ndarray:
-    """(…, 3) → (n, 2): the trusted ones."""
-    return points[(points[..., 2] >= threshold) & (points[..., 2] > 0)][:, :2]
+    """(…, 3) → (…, 2): NaN where they are not trusted."""
+    trusted = (points[..., 2] >= threshold) & (points[..., 2] > 0)
+    return np.where(trusted[..., None], points[..., :2], np.nan)
 
 
 def _within(points: np.ndarray, track: PoseTrack) -> np.ndarray:
-    """Those of (n, 2) points that lie in the photo."""
-    return points[((points >= 0) & (points <= (track.width, track.height))).all(axis=1)]
+    """(…, 2) points, NaN where they do not lie in the photo."""
+    inside = ((points >= 0) & (points <= (track.width, track.height))).all(axis=-1)
+    return np.where(inside[..., None], points, np.nan)
+
+
+def _held(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points over time (F, K, 2) → lower and upper bounds (n, 2) each, as far as two neighbouring frames both reach."""
+    if len(points) < _FEW:
+        known = _known(points)
+        return known, known
+    before, after = points[:-1], points[1:]
+    return _known(np.maximum(before, after)), _known(np.minimum(before, after))
+
+
+def _known(points: np.ndarray) -> np.ndarray:
+    """(…, 2) → (n, 2): those that are not NaN."""
+    return points[~np.isnan(points).any(axis=-1)]
 
 
 def _head(person: Person | None, threshold: float) -> float:

@@ -12,7 +12,7 @@ from magicpose_cli.conditions.partial_bodies import Parts, hold, leave_out
 from magicpose_cli.conditions.proportions import HEAD, PELVIS
 from magicpose_cli.conditions.seen_person import SeenPerson, see, see_photo
 from magicpose_cli.core import keypoints as kp
-from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.errors import NoPersonError, UsageError
 from magicpose_cli.core.names import FITS
 from magicpose_cli.core.pose_track import PoseTrack
 
@@ -20,7 +20,6 @@ _SCALE_RANGE = 1 / 20, 20.0  # of what the frames' sizes alone would give
 _ROOTS = (PELVIS, kp.NECK, HEAD)  # where the bodies meet: the first that both show well
 _OFTEN = 0.5  # share of the frames in which the driver's root had better be seen
 _NEAR = 0.25  # share of the frames that count as near the clip's middle place
-_WHOLE_FRAME = "the driver's whole frame is laid onto the photo"
 _WORTH_TELLING = 0.05  # of a difference between a limb's scale and the whole's
 _DIRECTIONS = (
     (kp.NECK, PELVIS), (kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW), (kp.LEFT_SHOULDER, kp.LEFT_ELBOW),
@@ -57,8 +56,8 @@ def fit_track(
     poses never show are held as in the photo (``partial_bodies``). The clip meets the photo in one frame: of those near
     the clip's middle place, the most like the photo. Confidences stay, and missing points stay missing.
 
-    Without a person in the photo, or without a part of the body that is seen in both, ``auto`` does what ``none`` does,
-    with a note. Raises UsageError on an unknown mode.
+    Without a part of the body that is seen in both, ``auto`` does what ``none`` does, with a note. Raises NoPersonError
+    where ``auto`` is given no person, UsageError on an unknown mode.
     """
     whole, met = _start(track, reference_pose, mode, width, height)
     if met is None or reference_pose is None:
@@ -87,6 +86,17 @@ def fit_whole(
     return replace(whole, notes=(told,))
 
 
+def require_person(reference_pose: Person | None) -> Person:
+    """The person in the photo. Raises NoPersonError where there is none to fit the poses to."""
+    if reference_pose is None:
+        raise NoPersonError(
+            "no person was found in the reference photo, so the poses cannot be fitted to one",
+            "give the person's keypoints with --reference-poses, or lay the poses' whole frame onto the photo with "
+            "--fit none",
+        )
+    return reference_pose
+
+
 @dataclass(frozen=True)
 class _Meeting:
     """Two people seen, and where they meet: ``x_photo = x_driver * scale + shift``, by ``root`` in frame ``anchor``."""
@@ -112,12 +122,13 @@ def _start(
     framed = FittedTrack(track.map_points(scale, *shift, width, height), scale, shift)
     if mode == "none":
         return framed, None
-    photo = None if reference_pose is None else see_photo(reference_pose)
-    if photo is None or photo.proportions is None:
-        return replace(framed, notes=(f"No person is known in the reference photo: {_WHOLE_FRAME}.",)), None
+    photo = see_photo(require_person(reference_pose))
     met = _meet(see(track.body, track.left_hand, track.right_hand, track.face), photo)
     if met is None or not _SCALE_RANGE[0] < met.scale / scale < _SCALE_RANGE[1]:
-        nothing = f"No part of the body can be measured in both the photo and the poses: {_WHOLE_FRAME}."
+        nothing = (
+            "No part of the body can be measured in both the photo and the poses: "
+            "the driver's whole frame is laid onto the photo."
+        )
         return replace(framed, notes=(nothing,)), None
     return FittedTrack(track.map_points(met.scale, *met.shift, width, height), met.scale, met.shift), met
 

@@ -14,8 +14,8 @@ class ConditionSet:
 
     ``reference`` is RGB uint8 (height, width, 3). ``pose_maps(start, stop)`` gives the maps of the frames
     start … stop - 1 as RGB uint8 (stop - start, height, width, 3); they are drawn or read anew at each call, so a
-    long clip costs no memory. ``framing`` maps the reference photo onto the canvas. ``notes`` are sentences for
-    the user (padding, fitting, swapped colours).
+    long clip costs no memory. Of a video, going back costs decoding it again from its start. ``framing`` maps the
+    reference photo onto the canvas. ``notes`` are sentences for the user (padding, fitting, swapped colours).
     """
 
     reference: np.ndarray

@@ -1,17 +1,20 @@
-"""Tensors out of a checkpoint file, without running anything that the file says.
+"""Tensors out of a checkpoint file, without running anything that the file says. torch loads on the first load.
 
 The type is told by the first bytes, never by the name. Pickles go through ``torch.load(weights_only=True)`` alone;
 a file that asks for more is refused, and nothing ever falls back to a full unpickler.
 """
 
+from __future__ import annotations
+
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from magicpose_cli.core.errors import InputError, IntegrityError
+
+if TYPE_CHECKING:
+    import torch
 
 _LEGACY_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."  # torch's own magic number, pickled
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
@@ -64,6 +67,8 @@ def load_tensors(path: Path | str) -> dict[str, torch.Tensor]:
     read or is no checkpoint, and IntegrityError where it is damaged, asks to run code, or holds other things than
     tensors.
     """
+    import torch
+
     path = Path(path)
     kind = file_format(path)
     content = _load_safetensors(path) if kind == "safetensors" else _load_torch(path, mmap=kind == "torch")
@@ -93,6 +98,8 @@ def _load_safetensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _load_torch(path: Path, mmap: bool) -> Any:
+    import torch
+
     if mmap:
         _check_archive(path)
     try:

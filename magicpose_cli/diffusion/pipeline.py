@@ -19,6 +19,7 @@ from magicpose_cli.diffusion.denoise import Conditions, Networks, denoise_stream
 from magicpose_cli.diffusion.guidance import Guidance
 from magicpose_cli.diffusion.latents import DECODED_AT_ONCE, as_tensor, decode_latents, encode_pictures, first_noise
 from magicpose_cli.diffusion.motion import with_motion
+from magicpose_cli.diffusion.packed_maps import PackedMaps
 from magicpose_cli.diffusion.pose_control import PoseEmbeddings
 from magicpose_cli.diffusion.stock import (
     AutoencoderKL,
@@ -148,7 +149,7 @@ class MagicPosePipeline(DiffusionPipeline):
 
         ``reference`` is a picture (uint8 array or PIL), on the same canvas as the pose maps; both sides a multiple
         of ``vae_scale_factor``. ``pose_maps`` are drawn maps, uint8 (F, H, W, 3) or a sequence of pictures, or a
-        function of (start, stop) that draws them, with ``frame_count``.
+        function of (start, stop) that draws them, with ``frame_count``: it is asked for each frame once, in order.
 
         Without a motion module (none loaded, or ``use_motion`` false) frames do not see each other: they go through
         ``frames_per_batch`` at a time, a segment of ``frames_per_segment`` (default: 64) after the other. With one they
@@ -167,7 +168,7 @@ class MagicPosePipeline(DiffusionPipeline):
         scale = self.config.default_guidance if guidance_scale is None else guidance_scale
         picture = self._checked_picture(reference)
         overlap = window // 4 if window_overlap is None else window_overlap
-        read, count = _reader(pose_maps, frame_count, picture.shape)
+        draw, count = _drawing(pose_maps, frame_count, picture.shape)
         self._check(count, steps, window, overlap, frames_per_batch, frames_per_segment, has_motion)
 
         pixels = (as_tensor(picture[None]) * 2 - 1).to(device)  # (1, 3, H, W) in [-1, 1]
@@ -181,6 +182,11 @@ class MagicPosePipeline(DiffusionPipeline):
         scheduler = copy.deepcopy(self.scheduler)
         scheduler.set_timesteps(steps, device=device)
         length = frames_per_segment or (window if has_motion else _SEGMENT)
+        maps = PackedMaps(draw, picture.shape)
+
+        def read(start: int, stop: int) -> Tensor:
+            return as_tensor(maps.read(start, stop))
+
         poses = PoseEmbeddings(self.pose_controlnet, read, count, device=device, keep=max(length, _SEGMENT))
 
         def windows_at(step: int, start: int, stop: int) -> list[Window]:
@@ -210,6 +216,7 @@ class MagicPosePipeline(DiffusionPipeline):
             tell,
         )
         for start, latents in zip(starts, segments, strict=True):
+            maps.forget(start + len(latents))
             if not torch.isfinite(latents).all():
                 raise IntegrityError(
                     f"the denoiser's result for the frames {start} to {start + len(latents) - 1} is not finite",
@@ -275,10 +282,10 @@ def _picture(image: Any) -> np.ndarray:
     return picture
 
 
-def _reader(
+def _drawing(
     pose_maps: PoseMaps, frame_count: int | None, shape: tuple[int, ...]
-) -> tuple[Callable[[int, int], Tensor], int]:
-    """One way to read pose maps, checked against the reference's canvas, and how many there are."""
+) -> tuple[Callable[[int, int], np.ndarray], int]:
+    """One way to draw pose maps, checked against the reference's canvas, and how many there are."""
     if callable(pose_maps):
         if frame_count is None:
             raise UsageError("pose maps given as a function need frame_count")
@@ -292,7 +299,7 @@ def _reader(
         def draw(start: int, stop: int) -> np.ndarray:
             return np.stack([_picture(drawn[i]) for i in range(start, stop)])
 
-    def read(start: int, stop: int) -> Tensor:
+    def checked(start: int, stop: int) -> np.ndarray:
         maps = draw(start, stop)
         if maps.dtype != np.uint8:
             raise UsageError(f"pose maps are {maps.dtype}, not RGB uint8")
@@ -302,6 +309,6 @@ def _reader(
                 f"but the reference is {shape[1]}x{shape[0]} pixels",
                 "frame the reference and the poses on one canvas",
             )
-        return as_tensor(maps)
+        return maps
 
-    return read, count
+    return checked, count

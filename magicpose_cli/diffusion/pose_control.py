@@ -36,7 +36,7 @@ class PoseEmbeddings:
     """The encoded pose maps of a clip's frames, each encoded when it is first read.
 
     ``pose_maps(start, stop)`` gives drawn maps, in [0, 1]. Encodings are kept while they are at most ``keep`` frames'
-    (at 512² each takes 5 MB in float32), until ``forget``; others are made anew at each read (2 % of a step).
+    (at 512² each takes 5 MB in float32), until ``forget``; others are encoded anew at each read (2 % of a step).
     """
 
     def __init__(

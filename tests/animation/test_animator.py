@@ -158,6 +158,16 @@ def test_a_dry_run_tells_a_damaged_model_as_the_run_does(
             run(replace(request_here, model=str(folder)))
 
 
+def test_a_dry_run_looks_for_the_person_before_any_pose_is_found(media, request_here: AnimationRequest, tmp_path: Path):
+    pytest.importorskip("mediapipe", exc_type=ImportError)
+    write_image(tmp_path / "grey.png", np.full((96, 96, 3), 128, np.uint8))
+    write_image(tmp_path / "frames" / "0.png", read_image(media.photo))
+    request = replace(request_here, reference=tmp_path / "grey.png", poses=tmp_path / "frames", detector="mediapipe")
+    with pytest.raises(NoPersonError, match="no person was found in the reference photo"):
+        plan_run(replace(request, fit="auto"))
+    assert plan_run(request).frames == 1  # the poses' whole frame is laid onto the photo
+
+
 def test_the_result_comes_back_into_the_whole_photo(media, request_here: AnimationRequest, tmp_path: Path) -> None:
     """A small person in a wide photo: the network sees the person, the video is the photo."""
     photo = np.full((500, 1200, 3), 90, np.uint8)
@@ -196,6 +206,17 @@ def test_a_preview_is_one_picture(request_here: AnimationRequest, tmp_path: Path
     assert result.frames == 12
     with pytest.raises(UsageError, match="picture"):
         preview(PreviewRequest(request_here, tmp_path / "look.mp4"))
+
+
+def test_a_preview_shows_the_canvas_of_animate(media, request_here: AnimationRequest, tmp_path: Path) -> None:
+    square = media.maps / "0.png"  # of the shape of the poses' picture
+    request = replace(request_here, model="mini", reference=square, fit="auto", reference_poses=media.poses)
+    shown = preview(PreviewRequest(request, tmp_path / "look.png"))
+    assert shown.canvas == tuple(int(side) for side in plan_run(request).request["size"].split("x"))
+    assert min(shown.canvas) == 256
+    for run in (plan_run, lambda odd: preview(PreviewRequest(odd, tmp_path / "odd.png"))):
+        with pytest.raises(UsageError, match="multiple of 16"):
+            run(replace(request, size="72"))
 
 
 def test_extraction_writes_poses_maps_and_preview(media, tmp_path: Path) -> None:

@@ -176,3 +176,24 @@ def test_the_good_part_of_a_damaged_video_is_kept_and_told_by_the_exit_code(call
     told = json.loads(out)
     assert "of 40 frames could be decoded" in told["partial"] and told["partial"] in err
     assert open_clip(tmp_path / "out.mp4").frame_count == told["frame_count"] < 40
+
+
+def test_preview_takes_the_words_of_animate(call, tmp_path: Path) -> None:
+    photo = make_picture(tmp_path / "me.png")
+    for words, code, said in (
+        (("--model", "minni"), 2, "did you mean mini"),
+        (("--model", "mini", "--reference-poses", "nowhere"), 10, "nowhere"),
+    ):
+        for command in ("preview", "animate"):
+            output = "look.png" if command == "preview" else "out.mp4"
+            exit_code, _, err = call(command, photo, make_poses(tmp_path / "poses"), "-o", output, *words)
+            assert exit_code == code and said in err, (command, words, err)
+
+
+def make_poses(folder: Path) -> Path:
+    """One frame of OpenPose JSON that shows one point."""
+    folder.mkdir(exist_ok=True)
+    person = {"pose_keypoints_2d": [20.0, 20.0, 0.9] + [0.0] * 51}
+    frame = {"people": [person], "canvas_width": 64, "canvas_height": 64}
+    (folder / "000000.json").write_text(json.dumps(frame))
+    return folder

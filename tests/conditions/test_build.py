@@ -122,11 +122,11 @@ def test_the_picture_grows_where_the_motion_leaves_the_photo(track, person):
     assert start > left and np.abs(ramp - np.linspace(0, 255, len(ramp))).max() < 3
 
 
-def test_all_missing_is_black_and_needs_no_fit():
+def test_all_missing_is_black(person):
     nobody = PoseTrack.empty(4, 640, 480, Fraction(30))
-    conditions = build_condition_set(photo_of(64, 96), track=nobody, size=(64, 96))
+    conditions = build_condition_set(photo_of(64, 96), track=nobody, reference_pose=person(20, 30, 20), size=(64, 96))
     assert not conditions.pose_maps(0, 4).any()
-    assert any("No person" in note for note in conditions.notes)
+    assert any("No part of the body" in note for note in conditions.notes)
 
 
 def test_one_kind_of_poses(track):
@@ -142,14 +142,14 @@ def test_preview_shows_photo_and_strip(track, person):
     page = draw_preview(conditions, photo, title="me.png \x1b[31m with\n\udc80 poses/")
     assert page.dtype == np.uint8 and page.ndim == 3 and 700 < page.shape[1] <= 1700 and 500 < page.shape[0] < 1700
     assert len(np.unique(page.reshape(-1, 3), axis=0)) > 100
-    one = build_condition_set(photo, track=track(90, 128, 80, 256, 384, frames=1), size=(128, 168))
+    one = build_condition_set(photo, track=track(90, 128, 80, 256, 384, frames=1), size=(128, 168), fit="none")
     assert draw_preview(one, photo).shape[2] == 3
 
 
 @pytest.mark.parametrize("size", [(2000, 100), (100, 2000), (16, 16)])
 def test_preview_of_odd_shapes(track, size):
     photo = photo_of(*size)
-    conditions = build_condition_set(photo, track=track(90, 128, 80, 256, 384), size=(128, 64))
+    conditions = build_condition_set(photo, track=track(90, 128, 80, 256, 384), size=(128, 64), fit="none")
     page = draw_preview(conditions, photo)
     assert page.shape[1] < 2500 and page.shape[0] < 3000
 
@@ -176,6 +176,8 @@ def test_blend_ignores_the_noise_of_video():
 
 
 def test_unframed_maps_have_the_photo_shape(track):
-    conditions = build_condition_set(photo_of(300, 450), track=track(90, 128, 80, 256, 384), size=(256, 256))
+    conditions = build_condition_set(
+        photo_of(300, 450), track=track(90, 128, 80, 256, 384), size=(256, 256), fit="none"
+    )
     shown = unframe(conditions.pose_maps(0, 1)[0], conditions.framing)
     assert shown.shape[:2] == (256, 171)

@@ -186,13 +186,6 @@ class TestClips:
         with pytest.raises(ValueError, match="outside"):
             source.read(10, 13)
 
-    def test_long_clips_are_read_again_from_the_start(self):
-        frames = np.zeros((1200, 8, 8, 3), np.uint8)
-        frames[:, 0, 0, 0], frames[:, 0, 0, 1] = np.divmod(np.arange(1200), 256)
-        source = pose_maps_from_clip(clip_of(frames))
-        for start, stop in ((1100, 1200), (2, 4), (400, 1200)):
-            assert np.array_equal(source.read(start, stop), frames[start:stop])
-
     def test_swapped(self, maps):
         source = pose_maps_from_clip(clip_of(maps[..., ::-1]))
         assert np.array_equal(source.read(0, 12), maps) and source.notes

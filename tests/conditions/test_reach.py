@@ -93,3 +93,24 @@ def test_what_is_drawn_within_the_photo_lies_in_the_picture(track, person):
     assert reach is not None
     assert reach.bottom == pytest.approx(driver.body[..., 1].max())
     assert reach.right >= driver.left_hand[..., 0].max()
+
+
+def test_one_stray_point_does_not_change_the_picture(track, person):
+    driver, photo = track(40, 128, 60, 256, 256, frames=100), person(40, 128, 60)
+    before = reach_of(driver, photo)
+    assert before is not None
+    driver.left_hand[40] = -120, 100, 0.06  # seen in the frames beside it too, but elsewhere
+    driver.right_hand[[39, 41], :, 2], driver.right_hand[40] = 0, (-120, 100, 0.06)  # seen in this one alone
+    driver.body[99, kp.RIGHT_WRIST] = -120, 100, 0.9
+    assert reach_of(driver, photo) == before
+    driver.left_hand[41] = -110, 100, 0.06  # two frames agree
+    held = reach_of(driver, photo)
+    assert held is not None and held.left == -110
+
+
+def test_in_a_few_frames_each_counts(track, person):
+    driver = track(40, 128, 60, 256, 256, frames=1)
+    driver.left_hand[0] = -50, 100, 0.9
+    for frames in (driver, driver[[0, 0]]):
+        reach = reach_of(frames, person(40, 128, 60))
+        assert reach is not None and reach.left == -50

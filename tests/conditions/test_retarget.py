@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from magicpose_cli.conditions.retarget import fit_track, fit_whole
 from magicpose_cli.core import keypoints as kp
-from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.errors import NoPersonError, UsageError
 from magicpose_cli.core.pose_track import PoseTrack
 
 PHOTO = {"width": 600, "height": 900}
@@ -152,9 +152,11 @@ def test_nobody_in_the_photo_is_said(track):
     hidden = SimpleNamespace(
         body=np.zeros((18, 3)), left_hand=UNSEEN_HAND, right_hand=UNSEEN_HAND, face=np.zeros((70, 3))
     )
-    for nobody in (None, hidden):
-        fitted = fit_track(driver, nobody, "auto", **PHOTO)
-        assert fitted.scale == 0.5 and "No person" in fitted.notes[0]
+    fitted = fit_track(driver, hidden, "auto", **PHOTO)
+    assert fitted.scale == 0.5 and "No part of the body" in fitted.notes[0]
+    for fit in (fit_track, fit_whole):
+        with pytest.raises(NoPersonError, match="no person was found in the reference photo"):
+            fit(driver, None, "auto", **PHOTO)
 
 
 def test_nothing_in_common_is_said(track, person):

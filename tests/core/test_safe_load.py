@@ -4,6 +4,8 @@ import io
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 
@@ -142,3 +144,8 @@ def test_damaged_files_load_whole_or_raise_ours(position, byte, cut, tmp_path_fa
         except (InputError, IntegrityError):
             continue
         assert all(isinstance(values, torch.Tensor) for values in tensors.values())
+
+
+def test_torch_loads_with_the_first_checkpoint():
+    code = "import sys, magicpose_cli.core.safe_load; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

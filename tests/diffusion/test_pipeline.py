@@ -91,6 +91,22 @@ def test_segments_do_not_show_with_a_motion_module(tiny, reference, name):
         torch.testing.assert_close(latents(segment), whole, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("motion", [False, True])
+def test_each_map_is_drawn_once_however_many_frames_and_steps(tiny, reference, motion):
+    """More frames than encodings are kept of, and with a motion module more under way than that."""
+    pipeline = tiny.pipeline(tiny.motion_adapter() if motion else None)
+    drawn = []
+
+    def draw(start, stop):
+        drawn.extend(range(start, stop))
+        return np.zeros((stop - start, 16, 24, 3), np.uint8)
+
+    options = {"frame_count": 72, "num_inference_steps": 2, "guidance_scale": 1.0, "window": 8, "frames_per_batch": 8}
+    for _ in pipeline.stream_latents(reference, draw, frames_per_segment=36, **options):
+        pass
+    assert drawn == list(range(72))
+
+
 def test_what_is_held_does_not_grow_with_the_clip(tiny, reference):
     """With a motion module about one segment for each step is under way: the first is out before the last begins."""
     pipeline = tiny.pipeline(motion_adapter=tiny.motion_adapter())

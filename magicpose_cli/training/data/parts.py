@@ -20,8 +20,7 @@ from magicpose_cli.core.errors import NoPersonError
 from magicpose_cli.core.image_files import image_files
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import Advance
-from magicpose_cli.pose.clean import part_slices
-from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
+from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDetector
 from magicpose_cli.pose.ranges import ranges_of
 from magicpose_cli.pose.track import find_people, follow_person
 from magicpose_cli.training.data.dataset_request import DatasetRequest
@@ -100,7 +99,7 @@ def make_part(
             followed = follow_person(clip, found, person=request.person)
             track, person = followed.track, followed.people[followed.chosen]
             for number, points in zip(person.frames.tolist(), person.points, strict=True):
-                detected[number] = PersonPose(**{part: points[of] for part, of in part_slices().items()})
+                detected[number] = PersonPose(**{part: points[of] for part, of in PART_SLICES.items()})
         except NoPersonError:
             track = PoseTrack.empty(len(found), clip.width, clip.height, clip.fps)
         for number, frame in zip(range(len(track)), clip.frames(), strict=False):
