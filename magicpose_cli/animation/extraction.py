@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from magicpose_cli.animation.kept_people import KeptPeople, what_people_hang_on
 from magicpose_cli.animation.request import ExtractionRequest, check_extraction, parse_fps
 from magicpose_cli.animation.run_folder import sha256_of
 from magicpose_cli.conditions.draw import draw_track
@@ -22,13 +23,14 @@ from magicpose_cli.core.paths import poses_root
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.whole_folder import whole_folder
+from magicpose_cli.core.work_folder import WorkFolder, work_folder
 from magicpose_cli.pose.clean import part_slices
 from magicpose_cli.pose.clip_info import CLIP_FILE
 from magicpose_cli.pose.detector import PersonPose
 from magicpose_cli.pose.openpose_json import POSE_FOLDER_FILES, ClipInfo, check_poses_output, write_poses
 from magicpose_cli.pose.registry import choose_detector, detector_version, make_detector
 from magicpose_cli.pose.report import report
-from magicpose_cli.pose.track import FollowedClip, check_person, extract_track, pose_at
+from magicpose_cli.pose.track import FollowedClip, extract_track, pose_at
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.source import check_file
@@ -62,11 +64,17 @@ class ExtractionResult:
 def extract(request: ExtractionRequest, progress: Progress = SILENT) -> ExtractionResult:
     """Find the person's poses in a video, GIF, image or folder of frames and write them as a folder.
 
-    The folder appears whole or not at all. Raises NoPersonError where no frame shows a person.
+    The folder appears whole or not at all. A run that was stopped goes on where it was. Raises NoPersonError where no
+    frame shows a person.
     """
     check_extraction(request)
+    check_poses_output(request.output, overwrite=request.existing == "overwrite")
+    with work_folder(request.output) as work:
+        return _extract(request, work, progress)
+
+
+def _extract(request: ExtractionRequest, work: WorkFolder, progress: Progress) -> ExtractionResult:
     overwrite = request.existing == "overwrite"
-    check_poses_output(request.output, overwrite=overwrite)
     started = time.monotonic()
     clip = open_clip(
         request.driving,
@@ -77,10 +85,22 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
     )
     for note in clip.notes:
         progress.note(note)
+    driver_sha256 = sha256_of(request.driving)
     detector = make_detector(request.detector, device=request.device, find_weights=intact_files, progress=progress)
     try:
-        check_person(request.person, detector)
-        followed = extract_track(clip, detector, person=request.person, raw=request.raw, progress=progress)
+        if work.clear_unless(what_people_hang_on(request, driver_sha256, detector)):
+            progress.note("what an interrupted run with other words or inputs had done is removed")
+        kept = KeptPeople(work, clip)
+        with kept.told(progress):
+            followed = extract_track(
+                clip,
+                detector,
+                person=request.person,
+                raw=request.raw,
+                progress=progress,
+                found=kept.found,
+                on_stretch=kept.keep,
+            )
     finally:
         detector.close()
     track = followed.track
@@ -91,7 +111,7 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
         height=clip.height,
         frame_count=len(track),
         driver=request.driving.name,
-        driver_sha256=sha256_of(request.driving),
+        driver_sha256=driver_sha256,
         detector=detector.name,
         detector_version=detector.version,
         sound=clip.sound,
@@ -128,13 +148,23 @@ def cached_extraction(request: ExtractionRequest, progress: Progress = SILENT) -
     if is_extracted(folder):
         progress.note(f"the poses of {request.driving.name} were found in an earlier run: {folder}")
         return folder
-    progress.note(f"{request.driving.name} is a driving video: its poses are extracted first, and kept for next time")
-    try:
-        result = extract(replace(request, output=folder, maps=False, preview=False, existing="refuse"), progress)
-    except OutputError:
-        if is_extracted(folder):  # another run with this driving video was done first
+
+    def waiting(owner: int | None) -> None:
+        progress.note(f"process {owner or '?'} is extracting the poses of {request.driving.name}: waiting for it")
+
+    with work_folder(folder, waiting) as work:
+        if is_extracted(folder):
             return folder
-        raise
+        told = "its poses are extracted first, and kept for next time"
+        progress.note(f"{request.driving.name} is a driving video: {told}")
+        try:
+            result = _extract(
+                replace(request, output=folder, maps=False, preview=False, existing="refuse"), work, progress
+            )
+        except OutputError:
+            if is_extracted(folder):  # where locks do nothing: another run with this driving video was done first
+                return folder
+            raise
     for sentence in result.sentences:
         progress.note(sentence)
     return folder

@@ -1,7 +1,7 @@
 """Frames to a video file: H.264 in MP4 (or MOV, MKV), or a GIF or WebP, by the name. Whole or not at all."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -55,11 +55,13 @@ def write_video(
     progress: Progress = SILENT,
     expected_frames: int | None = None,
     overwrite: bool = False,
+    on_complete: Callable[[str], None] = lambda sha256: None,
 ) -> VideoReport:
     """Write RGB uint8 (height, width, 3) frames; sizes that are odd grow by a doubled edge line.
 
     H.264 yuv420p, tagged BT.709, index first (faststart). The sound is cut to the pictures' duration; broken sound
-    costs a note, never the video. The file is decoded again and its frames counted before it takes its place.
+    costs a note, never the video. The file is decoded again and its frames counted before it takes its place;
+    ``on_complete`` is told its sha256 right before.
 
     Raises OutputError (exists, not writable), DiskFullError, UsageError for an unknown ending, InputError where no
     frames come or not as many as expected. Errors of ``frames`` pass through; nothing is left behind.
@@ -83,6 +85,7 @@ def write_video(
         audio, notes = _finish(temporary, kind, sound, path)
         _verify(temporary, kind, count, fps, path)
         digest = file_sha256(temporary)
+        on_complete(digest)
     even = 0 if kind in ANIMATED_SUFFIXES else 1
     return VideoReport(path, width + width % 2 * even, height + height % 2 * even, fps, count, audio, digest, notes)
 

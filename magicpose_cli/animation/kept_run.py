@@ -1,0 +1,124 @@
+"""A run of ``animate`` in its work folder: which latents are finished, what is under way, and on what they hang.
+
+Frames are decoded and the video is written from them again at each start: that is fast, and gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from magicpose_cli.animation.request import AnimationRequest
+from magicpose_cli.animation.versions import versions
+from magicpose_cli.core.progress import Progress
+from magicpose_cli.core.work_folder import WorkFolder
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from magicpose_cli.diffusion.under_way import UnderWay
+
+_VERSION = 1  # of what is kept
+_UNDER_WAY = "under-way"
+_WINDOW, _SEGMENT, _TIMES_UNDER_WAY = 16, 64, 2 * 5  # the latest and the next, each with what a sampler remembers
+_SHARE = 0.05  # of the time that keeping may take
+# What says where things lie and what happens to finished frames; inputs are named by their sha256 instead.
+_NOT_IN_LATENTS = ("reference", "poses", "reference_poses", "output", "compare", "audio", "existing", "offload")
+
+
+def what_latents_hang_on(request: AnimationRequest, hashes: dict[str, str]) -> dict[str, Any]:
+    """Plain data: with the same, the same latents come out. ``request`` has every default filled in."""
+    said = {name: value for name, value in request.to_json().items() if name not in _NOT_IN_LATENTS}
+    return {"version": _VERSION, "request": said, "sha256": hashes, "versions": versions()}
+
+
+class KeptRun:
+    """What of a run with ``frame_count`` frames the folder holds, and keeps from now on.
+
+    ``first`` is the frame with which the pipeline begins, or goes on from ``begun``. ``in_turn``: segments follow each
+    other step by step (a motion module), so none can be made without what was under way beside it.
+    """
+
+    def __init__(self, work: WorkFolder, frame_count: int, *, in_turn: bool) -> None:
+        self._work, self._frame_count, self._in_turn = work, frame_count, in_turn
+        self._paused_until = 0.0
+        self.begun: UnderWay | None = self._read_under_way()
+        finished = 0
+        for name in work.names():
+            if name != _UNDER_WAY and name == _name(finished) and (latents := self._read(name)) is not None:
+                finished += len(latents)
+        if self.begun and (self.begun.start > finished or (not in_turn and self.begun.start < finished)):
+            self.begun = None
+        self.first = self.begun.start if self.begun else 0 if in_turn else finished
+
+    def done(self, steps: int) -> int:
+        """Frames times steps that need not be made again."""
+        return self.first * steps + (self.begun.frame_steps if self.begun else 0)
+
+    def through(self, segments: Iterable[Tensor]) -> Iterator[Tensor]:
+        """The segments that are kept, then those that the pipeline gives from ``first`` on, which are kept too."""
+        import torch
+
+        frame = 0
+        while frame < self.first:
+            latents = self._read(_name(frame))
+            assert latents is not None, "it was read before"
+            yield torch.from_numpy(latents)
+            frame += len(latents)
+        for segment in segments:
+            self._work.keep(_name(frame), {}, {"latents": segment.cpu().numpy()})
+            frame += len(segment)
+            yield segment
+
+    def note_state(self, under_way: UnderWay) -> None:
+        """Keep where the run is, as often as that costs little."""
+        if time.monotonic() < self._paused_until:
+            return
+        began = time.monotonic()
+        arrays = {name: tensor.cpu().numpy() for name, tensor in under_way.tensors.items()}
+        self._work.keep(_UNDER_WAY, {"segments": under_way.numbers}, arrays)
+        ended = time.monotonic()
+        self._paused_until = ended + (ended - began) / _SHARE
+
+    @contextmanager
+    def told(self, progress: Progress, steps: int) -> Iterator[None]:
+        """Says with what the run begins, and, whatever stops the block, with what the same command will go on."""
+        if done := self.done(steps):
+            progress.note(f"going on with an earlier run from frame {done // steps} of {self._frame_count}")
+        try:
+            yield
+        except BaseException as error:
+            again = KeptRun(self._work, self._frame_count, in_turn=self._in_turn)
+            if done := again.done(steps):
+                error.add_note(f"run the same command again to go on from frame {done // steps} of {self._frame_count}")
+            raise
+
+    def _read_under_way(self) -> UnderWay | None:
+        from magicpose_cli.diffusion.under_way import UnderWay
+
+        found = self._work.kept(_UNDER_WAY)
+        if found is None:
+            return None
+        import torch
+
+        header, arrays = found
+        return UnderWay({name: torch.from_numpy(array) for name, array in arrays.items()}, header["segments"])
+
+    def _read(self, name: str) -> np.ndarray | None:
+        found = self._work.kept(name)
+        return None if found is None else found[1]["latents"]
+
+
+def disk_need(frame_count: int, latent_size: int, steps: int, *, in_turn: bool) -> int:
+    """Bytes that a run keeps at most, where the latents of a frame are ``latent_size`` numbers."""
+    at_once = steps * _WINDOW if in_turn else _SEGMENT
+    return (frame_count + min(frame_count, at_once) * _TIMES_UNDER_WAY) * latent_size * 4
+
+
+def _name(first: int) -> str:
+    """By number in order: of the segment that begins with this frame."""
+    return f"latents-{first:09d}"
