@@ -250,10 +250,13 @@ def _sampled(
     What ``work`` holds is not made again; what is made is kept there.
     """
     count, steps = prepared.conditions.frame_count, request.steps or 1
-    kept = KeptRun(work, count, in_turn=request.motion)
-    whole, shown = count * steps, kept.done(steps)
+    kept = KeptRun(work, in_turn=request.motion)
+    whole, shown = count * steps, kept.frame_steps(steps)
 
-    with kept.told(progress, steps), ExitStack() as stage:
+    def frames_done() -> int:
+        return KeptRun(work, in_turn=request.motion).frame_steps(steps) // steps
+
+    with work.told(progress, frames_done, count), ExitStack() as stage:
         advance = stage.enter_context(progress.stage("animating", whole, "frame-step", done=shown))
 
         def tell(done: int, total: int) -> None:

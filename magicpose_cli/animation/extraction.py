@@ -90,8 +90,8 @@ def _extract(request: ExtractionRequest, work: WorkFolder, progress: Progress) -
     try:
         if work.clear_unless(what_people_hang_on(request, driver_sha256, detector)):
             progress.note("what an interrupted run with other words or inputs had done is removed")
-        kept = KeptPeople(work, clip)
-        with kept.told(progress):
+        kept = KeptPeople(work)
+        with work.told(progress, lambda: len(KeptPeople(work).found), clip.frame_count):
             followed = extract_track(
                 clip,
                 detector,

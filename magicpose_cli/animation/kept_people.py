@@ -1,15 +1,11 @@
 """People that a detector found, stretch by stretch of a clip, in the work folder of an extraction."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from magicpose_cli.animation.request import ExtractionRequest
 from magicpose_cli.animation.versions import versions
-from magicpose_cli.core.clip import Clip
-from magicpose_cli.core.progress import Progress
 from magicpose_cli.core.work_folder import WorkFolder
 from magicpose_cli.pose.clean import part_slices
 from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
@@ -29,10 +25,10 @@ def what_people_hang_on(request: ExtractionRequest, driver_sha256: str, detector
 
 
 class KeptPeople:
-    """What of ``clip`` is in the folder: ``found``, everyone in each frame of the stretches that are done."""
+    """What is in the folder: ``found``, everyone in each frame of the stretches that are done."""
 
-    def __init__(self, work: WorkFolder, clip: Clip) -> None:
-        self._work, self._clip = work, clip
+    def __init__(self, work: WorkFolder) -> None:
+        self._work = work
         self.found: list[list[PersonPose]] = []
         while (kept := work.kept(_name(len(self.found)))) is not None:
             self.found += _people(kept[1])
@@ -45,19 +41,6 @@ class KeptPeople:
             "points": np.stack(points) if points else np.empty((0, sum(PARTS.values()), 3), np.float32),
         }
         self._work.keep(_name(start), {}, arrays)
-
-    @contextmanager
-    def told(self, progress: Progress) -> Iterator[None]:
-        """Says with what the work begins, and, whatever stops the block, with what the same command will go on."""
-        count = self._clip.frame_count
-        if self.found:
-            progress.note(f"going on with an earlier run from frame {len(self.found)} of {count}")
-        try:
-            yield
-        except BaseException as error:
-            if done := len(KeptPeople(self._work, self._clip).found):
-                error.add_note(f"run the same command again to go on from frame {done} of {count}")
-            raise
 
 
 def _people(arrays: dict[str, np.ndarray]) -> list[list[PersonPose]]:

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from magicpose_cli.animation.request import AnimationRequest
 from magicpose_cli.animation.versions import versions
-from magicpose_cli.core.progress import Progress
 from magicpose_cli.core.work_folder import WorkFolder
 
 if TYPE_CHECKING:
@@ -37,14 +35,14 @@ def what_latents_hang_on(request: AnimationRequest, hashes: dict[str, str]) -> d
 
 
 class KeptRun:
-    """What of a run with ``frame_count`` frames the folder holds, and keeps from now on.
+    """What the folder holds of a run, and keeps from now on.
 
     ``first`` is the frame with which the pipeline begins, or goes on from ``begun``. ``in_turn``: segments follow each
     other step by step (a motion module), so none can be made without what was under way beside it.
     """
 
-    def __init__(self, work: WorkFolder, frame_count: int, *, in_turn: bool) -> None:
-        self._work, self._frame_count, self._in_turn = work, frame_count, in_turn
+    def __init__(self, work: WorkFolder, *, in_turn: bool) -> None:
+        self._work = work
         self._paused_until = 0.0
         self.begun: UnderWay | None = self._read_under_way()
         finished = 0
@@ -55,8 +53,8 @@ class KeptRun:
             self.begun = None
         self.first = self.begun.start if self.begun else 0 if in_turn else finished
 
-    def done(self, steps: int) -> int:
-        """Frames times steps that need not be made again."""
+    def frame_steps(self, steps: int) -> int:
+        """Frames times steps that need not be made again, where each frame takes ``steps``."""
         return self.first * steps + (self.begun.frame_steps if self.begun else 0)
 
     def through(self, segments: Iterable[Tensor]) -> Iterator[Tensor]:
@@ -83,19 +81,6 @@ class KeptRun:
         self._work.keep(_UNDER_WAY, {"segments": under_way.numbers}, arrays)
         ended = time.monotonic()
         self._paused_until = ended + (ended - began) / _SHARE
-
-    @contextmanager
-    def told(self, progress: Progress, steps: int) -> Iterator[None]:
-        """Says with what the run begins, and, whatever stops the block, with what the same command will go on."""
-        if done := self.done(steps):
-            progress.note(f"going on with an earlier run from frame {done // steps} of {self._frame_count}")
-        try:
-            yield
-        except BaseException as error:
-            again = KeptRun(self._work, self._frame_count, in_turn=self._in_turn)
-            if done := again.done(steps):
-                error.add_note(f"run the same command again to go on from frame {done // steps} of {self._frame_count}")
-            raise
 
     def _read_under_way(self) -> UnderWay | None:
         from magicpose_cli.diffusion.under_way import UnderWay

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from magicpose_cli.core.disk import is_disk_full, sync
-from magicpose_cli.core.errors import DiskFullError, OutputError
+from magicpose_cli.core.errors import (
+    DiskFullError,
+    InputError,
+    IntegrityError,
+    LimitError,
+    NoPersonError,
+    OutputError,
+    UsageError,
+)
+from magicpose_cli.core.progress import Progress
+from magicpose_cli.core.temporaries import sweep, temporary_beside
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -41,12 +52,10 @@ class WorkFolder:
         with suppress(OSError, ValueError):
             if (self.path / _REQUEST).read_text(encoding="utf-8") == text:
                 return False
-        found = self.names()
-        for name in found:
-            self.drop(name)
-        (self.path / _RESULT).unlink(missing_ok=True)
+        found = bool(self.names())
+        self._clear()
         self._write(_REQUEST, text.encode())
-        return bool(found)
+        return found
 
     def keep(self, name: str, header: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
         """Keep plain data and arrays under ``name``, in place of what was there. Raises OutputError, DiskFullError."""
@@ -77,6 +86,25 @@ class WorkFolder:
     def drop(self, name: str) -> None:
         (self.path / (name + _KEPT)).unlink(missing_ok=True)
 
+    @contextmanager
+    def told(self, progress: Progress, done: Callable[[], int], count: int) -> Iterator[None]:
+        """Says with which of ``count`` frames the block goes on, and, when it is stopped, the same command will.
+
+        ``done()`` is how many frames need not be made again. Where the same command would fail in the same way, what
+        was kept is removed.
+        """
+        if before := done():
+            progress.note(f"going on with an earlier run from frame {before} of {count}")
+        try:
+            yield
+        except (InputError, IntegrityError, LimitError, NoPersonError, UsageError):
+            self._clear()
+            raise
+        except BaseException as error:
+            if after := done():
+                error.add_note(f"run the same command again to go on from frame {after} of {count}")
+            raise
+
     def note_result(self, sha256: str) -> None:
         """Call before the output takes its place: from then on it is known as ours (``made``)."""
         self._write(_RESULT, json.dumps({"sha256": sha256}).encode())
@@ -88,6 +116,11 @@ class WorkFolder:
             return str(json.loads((self.path / _RESULT).read_bytes())["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+    def _clear(self) -> None:
+        for name in self.names():
+            self.drop(name)
+        (self.path / _RESULT).unlink(missing_ok=True)
 
     def _write(self, name: str, content: bytes) -> None:
         temporary = self.path / f"{name}.{os.getpid()}.tmp"
@@ -116,6 +149,7 @@ def work_folder(output: Path, waiting: Callable[[int | None], None] | None = Non
     missing = [folder for folder in (target.parent, *target.parent.parents) if not folder.exists()]
     with _told_plainly(place):
         lock = _take(place, output, waiting)
+    sweep(place.parent)
     try:
         for left in place.glob("*.tmp"):
             left.unlink(missing_ok=True)
@@ -130,7 +164,7 @@ def work_folder(output: Path, waiting: Callable[[int | None], None] | None = Non
             if succeeded or not work.names():
                 if os.name != "posix" and lock:
                     lock.release()  # there, no file goes away while it is open
-                shutil.rmtree(place, ignore_errors=True)
+                _remove(place)
                 for folder in missing:
                     with suppress(OSError):  # not empty
                         folder.rmdir()
@@ -141,8 +175,6 @@ def work_folder(output: Path, waiting: Callable[[int | None], None] | None = Non
 
 def _take(place: Path, output: Path, waiting: Callable[[int | None], None] | None) -> "BaseFileLock | None":
     """The lock of the work folder, or None where the file system has no locks: it saves work, nothing hangs on it."""
-    import time
-
     from filelock import FileLock, Timeout
 
     while True:
@@ -166,6 +198,14 @@ def _take(place: Path, output: Path, waiting: Callable[[int | None], None] | Non
         if (place / _LOCK).exists():
             return lock
         lock.release()
+
+
+def _remove(place: Path) -> None:
+    """In one step, so that no half of it is ever taken for a whole; what a killed process leaves is swept."""
+    gone = temporary_beside(place)
+    with suppress(OSError):
+        os.rename(place, gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _owner(place: Path) -> int | None:

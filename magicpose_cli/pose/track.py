@@ -88,9 +88,10 @@ def find_people(
 def _people_of_stretch(
     frames: Iterator[np.ndarray], detector: PoseDetector, advance: Callable[[], None]
 ) -> list[list[PersonPose]]:
-    detector.reset()
     people: list[list[PersonPose]] = []
     for batch in in_batches(islice(frames, STRETCH), detector.batch_size):
+        if not people:
+            detector.reset()
         for each in detector.detect_batch(batch):
             people.append(each)
             advance()
