@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from magicpose_cli.animation.inputs import Inputs, open_inputs
-from magicpose_cli.animation.kept_run import KeptRun, what_latents_hang_on
+from magicpose_cli.animation.kept_run import KeptRun, check_room, what_latents_hang_on
 from magicpose_cli.animation.models import ModelChoice, ModelFacts, choose_model, model_facts
 from magicpose_cli.animation.pose_input import PoseInput, must_extract
 from magicpose_cli.animation.request import PRESETS, AnimationRequest, check_request
@@ -130,7 +129,7 @@ def _animate(
     hashes = {"reference": sha256_of(request.reference), "poses": prepared.poses.sha256}
     for sentence in changed_since(earlier, hashes):
         progress.note(sentence)
-    if work.clear_unless(what_latents_hang_on(request, {**hashes, **_hashes(prepared)})):
+    if work.clear_unless(what_latents_hang_on(request, prepared.choice.folder, hashes, prepared.poses.track)):
         progress.note("what an interrupted run with other words or inputs had done is removed")
     if half_done and work.result is None:
         check_outputs(request)
@@ -138,6 +137,9 @@ def _animate(
 
     began = time.monotonic()
     pipeline = _load(request, prepared, device, dtype)
+    height, width = (side // pipeline.vae_scale_factor for side in prepared.conditions.reference.shape[:2])
+    latent_size = pipeline.vae.config.latent_channels * height * width
+    check_room(work, prepared.conditions.frame_count, latent_size, request)
     timings["loading"] = time.monotonic() - began
     began = time.monotonic()
     show, (width, height) = _shown(prepared, prepared.inputs.reference)
@@ -337,17 +339,6 @@ def write_comparison(
         progress=progress,
         overwrite=request.existing == "overwrite",
     )
-
-
-def _hashes(prepared: Prepared) -> dict[str, str]:
-    """Of what, beside the two inputs, the latents hang on. A track may come from this or that detector."""
-    found = {"weights": sha256_of(prepared.choice.folder)}
-    if prepared.request.reference_poses:
-        found["reference poses"] = sha256_of(prepared.request.reference_poses)
-    if (track := prepared.poses.track) is not None:
-        points = np.concatenate([track.body, track.left_hand, track.right_hand, track.face], axis=1)
-        found["track"] = hashlib.sha256(points.tobytes()).hexdigest()
-    return found
 
 
 def _record(

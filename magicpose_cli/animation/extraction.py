@@ -68,13 +68,15 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
     frame shows a person.
     """
     check_extraction(request)
-    check_poses_output(request.output, overwrite=request.existing == "overwrite")
     with work_folder(request.output) as work:
         return _extract(request, work, progress)
 
 
 def _extract(request: ExtractionRequest, work: WorkFolder, progress: Progress) -> ExtractionResult:
-    overwrite = request.existing == "overwrite"
+    # A process that ended when the folder had taken its place, and nothing else was left to do.
+    half_done = work.result is not None and request.output.is_dir() and sha256_of(request.output) == work.result
+    overwrite = half_done or request.existing == "overwrite"
+    check_poses_output(request.output, overwrite=overwrite)
     started = time.monotonic()
     clip = open_clip(
         request.driving,
@@ -90,6 +92,8 @@ def _extract(request: ExtractionRequest, work: WorkFolder, progress: Progress) -
     try:
         if work.clear_unless(what_people_hang_on(request, driver_sha256, detector)):
             progress.note("what an interrupted run with other words or inputs had done is removed")
+        if half_done and work.result is None:
+            check_poses_output(request.output, overwrite=request.existing == "overwrite")
         kept = KeptPeople(work)
         with work.told(progress, lambda: len(KeptPeople(work).found), clip.frame_count):
             followed = extract_track(
@@ -127,6 +131,7 @@ def _extract(request: ExtractionRequest, work: WorkFolder, progress: Progress) -
             write_image(folder / PEOPLE_FILE, people_picture(clip, followed))
         if request.preview:
             _write_preview(folder / PREVIEW_FILE, clip, track, progress)
+        work.note_result(sha256_of(folder))
     return ExtractionResult(
         folder=request.output,
         frames=len(track),

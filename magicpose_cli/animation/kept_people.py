@@ -1,5 +1,6 @@
 """People that a detector found, stretch by stretch of a clip, in the work folder of an extraction."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ _VERSION = 1  # of what is kept
 
 
 def what_people_hang_on(request: ExtractionRequest, driver_sha256: str, detector: PoseDetector) -> dict[str, Any]:
-    """Plain data: with the same, a detector finds the same. Who is followed, and how, comes afterwards."""
+    """Plain data: with the same, the same comes out."""
+    said = {name: value for name, value in asdict(request).items() if name not in ("driving", "output", "existing")}
     return {
         "version": _VERSION,
+        "request": said,
         "driver": driver_sha256,
         "detector": [detector.name, detector.version, detector.device],
-        "cut": [request.fps, request.start, request.end, request.lenient],
         "versions": versions(),
     }
 

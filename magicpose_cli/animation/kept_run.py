@@ -5,14 +5,21 @@ Frames are decoded and the video is written from them again at each start: that 
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from magicpose_cli.animation.request import AnimationRequest
+from magicpose_cli.animation.run_folder import sha256_of
 from magicpose_cli.animation.versions import versions
+from magicpose_cli.core.disk import amount_of_bytes
+from magicpose_cli.core.errors import DiskFullError
+from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.work_folder import WorkFolder
 
 if TYPE_CHECKING:
@@ -28,10 +35,18 @@ _SHARE = 0.05  # of the time that keeping may take
 _NOT_IN_LATENTS = ("reference", "poses", "reference_poses", "output", "compare", "audio", "existing", "offload")
 
 
-def what_latents_hang_on(request: AnimationRequest, hashes: dict[str, str]) -> dict[str, Any]:
+def what_latents_hang_on(
+    request: AnimationRequest, model: Path, hashes: dict[str, str], track: PoseTrack | None
+) -> dict[str, Any]:
     """Plain data: with the same, the same latents come out. ``request`` has every default filled in."""
     said = {name: value for name, value in request.to_json().items() if name not in _NOT_IN_LATENTS}
-    return {"version": _VERSION, "request": said, "sha256": hashes, "versions": versions()}
+    found = {**hashes, "weights": sha256_of(model)}
+    if request.reference_poses:
+        found["reference poses"] = sha256_of(request.reference_poses)
+    if track is not None:  # of a driving video: which detector found it, and how
+        points = np.concatenate([track.body, track.left_hand, track.right_hand, track.face], axis=1)
+        found["track"] = hashlib.sha256(points.tobytes()).hexdigest()
+    return {"version": _VERSION, "request": said, "sha256": found, "versions": versions()}
 
 
 class KeptRun:
@@ -102,6 +117,18 @@ def disk_need(frame_count: int, latent_size: int, steps: int, *, in_turn: bool) 
     """Bytes that a run keeps at most, where the latents of a frame are ``latent_size`` numbers."""
     at_once = steps * _WINDOW if in_turn else _SEGMENT
     return (frame_count + min(frame_count, at_once) * _TIMES_UNDER_WAY) * latent_size * 4
+
+
+def check_room(work: WorkFolder, frame_count: int, latent_size: int, request: AnimationRequest) -> None:
+    """Raise DiskFullError where the disk has no room for what the run will keep."""
+    needed = disk_need(frame_count, latent_size, request.steps or 1, in_turn=request.motion) - work.size
+    free = shutil.disk_usage(work.path).free
+    if free < needed:
+        raise DiskFullError(
+            f"the run keeps up to {amount_of_bytes(needed)} beside {request.output} until it is done, and "
+            f"{amount_of_bytes(free)} are free there",
+            "make room, or choose another place",
+        )
 
 
 def _name(first: int) -> str:

@@ -83,6 +83,11 @@ class WorkFolder:
         """What is kept, in order."""
         return sorted(file.name.removesuffix(_KEPT) for file in self.path.glob(f"*{_KEPT}"))
 
+    @property
+    def size(self) -> int:
+        """Bytes of what is kept."""
+        return sum(file.stat().st_size for file in self.path.glob(f"*{_KEPT}"))
+
     def drop(self, name: str) -> None:
         (self.path / (name + _KEPT)).unlink(missing_ok=True)
 
