@@ -255,8 +255,8 @@ def _sampled(
     kept = KeptRun(work, in_turn=request.motion)
     whole, shown = count * steps, kept.frame_steps(steps)
 
-    def frames_done() -> int:
-        return KeptRun(work, in_turn=request.motion).frame_steps(steps) // steps
+    def frames_done() -> float:
+        return KeptRun(work, in_turn=request.motion).frame_steps(steps) / steps
 
     with work.told(progress, frames_done, count), ExitStack() as stage:
         advance = stage.enter_context(progress.stage("animating", whole, "frame-step", done=shown))

@@ -92,14 +92,14 @@ class WorkFolder:
         (self.path / (name + _KEPT)).unlink(missing_ok=True)
 
     @contextmanager
-    def told(self, progress: Progress, done: Callable[[], int], count: int) -> Iterator[None]:
+    def told(self, progress: Progress, done: Callable[[], float], count: int) -> Iterator[None]:
         """Says with which of ``count`` frames the block goes on, and, when it is stopped, the same command will.
 
-        ``done()`` is how many frames need not be made again. Where the same command would fail in the same way, what
+        ``done()`` is how many frames' work is kept. Where the same command would fail in the same way, what
         was kept is removed.
         """
         if before := done():
-            progress.note(f"going on with an earlier run from frame {before} of {count}")
+            progress.note(f"going on with an earlier run from frame {int(before)} of {count}")
         try:
             yield
         except (InputError, IntegrityError, LimitError, NoPersonError, UsageError):
@@ -107,7 +107,7 @@ class WorkFolder:
             raise
         except BaseException as error:
             if after := done():
-                error.add_note(f"run the same command again to go on from frame {after} of {count}")
+                error.add_note(f"run the same command again to go on from frame {int(after)} of {count}")
             raise
 
     def note_result(self, sha256: str) -> None:

@@ -38,7 +38,10 @@ def test_it_goes_on_and_goes_away(tmp_path: Path) -> None:
         header, arrays = work.kept("a")
         assert header == {"of": "a"} and np.array_equal(arrays["values"], VALUES)
         assert work.kept("b")[1]["values"].shape == (0, 3)
-    assert list(tmp_path.iterdir()) == [], "a folder that was made for it goes too"
+    assert list(output.parent.iterdir()) == []
+    with pytest.raises(OutputError), work_folder(tmp_path / "a" / "b" / "out"):
+        raise OutputError("nothing was kept")
+    assert list(tmp_path.iterdir()) == [output.parent], "folders that were made for it go too"
 
 
 def test_another_request_begins_anew(tmp_path: Path) -> None:
