@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from magicpose_cli.animation.inputs import Inputs, open_inputs
+from magicpose_cli.animation.kept_run import KeptRun, check_room, what_latents_hang_on
 from magicpose_cli.animation.marking import Marks, choose_marks
 from magicpose_cli.animation.models import ModelChoice, ModelFacts, choose_model, model_facts
 from magicpose_cli.animation.pose_input import PoseInput, must_extract
@@ -36,9 +37,10 @@ from magicpose_cli.core.condition_set import ConditionSet
 from magicpose_cli.core.device import choose_device, choose_dtype
 from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.work_folder import WorkFolder, work_folder
 from magicpose_cli.video.read import open_clip
 from magicpose_cli.video.side_by_side import panel_size, side_by_side
-from magicpose_cli.video.write import VideoReport, write_video
+from magicpose_cli.video.write import VideoReport, check_writable, write_video
 
 if TYPE_CHECKING:
     import torch
@@ -101,7 +103,22 @@ def animate(
     check_request(request)
     if request.audio not in ("auto", "none"):
         choose_sound(request.audio, None)  # a wrong file is told now, not after the work
-    if not check_outputs(request):
+    check_writable(request.output, overwrite=True)  # whether it may be replaced is asked below
+    with work_folder(request.output) as work:
+        return _animate(request, work, progress, earlier or {}, truth, started)
+
+
+def _animate(
+    request: AnimationRequest,
+    work: WorkFolder,
+    progress: Progress,
+    earlier: dict[str, Any],
+    truth: Sequence[np.ndarray] | None,
+    started: float,
+) -> AnimationResult:
+    # A process that ended after the video took its place, and before the record did, goes on as if it were not there.
+    half_done = work.result is not None and request.output.is_file() and sha256_of(request.output) == work.result
+    if not half_done and not check_outputs(request):
         return AnimationResult(request.output, record_path(request.output), skipped=True)
     device = choose_device(request.device)
     if request.offload and device.type == "cpu":
@@ -111,16 +128,24 @@ def animate(
     timings = {"preparing": time.monotonic() - started}
     request = replace(prepared.request, device=str(device), dtype=str(dtype).removeprefix("torch."))
     hashes = {"reference": sha256_of(request.reference), "poses": prepared.poses.sha256}
-    for sentence in changed_since(earlier or {}, hashes):
+    for sentence in changed_since(earlier, hashes):
         progress.note(sentence)
     marks = choose_marks(request, {**hashes, "weights": sha256_of(prepared.choice.folder)}, progress)
+    if work.clear_unless(what_latents_hang_on(request, prepared.choice.folder, hashes, prepared.poses.track)):
+        progress.note("what an interrupted run with other words or inputs had done is removed")
+    if half_done and work.result is None:
+        check_outputs(request)
+    overwrite = half_done or request.existing == "overwrite"
 
     began = time.monotonic()
     pipeline = _load(request, prepared, device, dtype)
+    height, width = (side // pipeline.vae_scale_factor for side in prepared.conditions.reference.shape[:2])
+    latent_size = pipeline.vae.config.latent_channels * height * width
+    check_room(work, prepared.conditions.frame_count, latent_size, request)
     timings["loading"] = time.monotonic() - began
     began = time.monotonic()
     show, (width, height) = _shown(prepared, prepared.inputs.reference)
-    with _sampled(pipeline, request, prepared, progress) as frames:
+    with _sampled(pipeline, request, prepared, work, progress) as frames:
         report = write_video(
             request.output,
             marks.watermarked(map(show, frames)),
@@ -131,8 +156,9 @@ def animate(
             metadata={"comment": marks.comment},
             expected_frames=prepared.conditions.frame_count,
             progress=progress,
-            overwrite=request.existing == "overwrite",
+            overwrite=overwrite,
             seal=marks.seal,
+            on_complete=work.note_result,
         )
     timings["animating"] = time.monotonic() - began
     for note in report.notes:
@@ -142,7 +168,8 @@ def animate(
         began = time.monotonic()
         progress.note("putting reference, pose and result side by side")
         compare = compare_path(request.output)
-        write_comparison(compare, request, prepared, marks, truth, progress)
+        again = replace(request, existing="overwrite") if overwrite else request
+        write_comparison(compare, again, prepared, marks, truth, progress)
         timings["comparing"] = time.monotonic() - began
     seconds = timings["total"] = time.monotonic() - started
     write_record(record_path(request.output), _record(request, prepared, report, marks, timings))
@@ -220,23 +247,29 @@ def _load(request: AnimationRequest, prepared: Prepared, device: torch.device, d
 
 @contextmanager
 def _sampled(
-    pipeline: MagicPosePipeline, request: AnimationRequest, prepared: Prepared, progress: Progress
+    pipeline: MagicPosePipeline, request: AnimationRequest, prepared: Prepared, work: WorkFolder, progress: Progress
 ) -> Iterator[Iterator[np.ndarray]]:
-    """The frames of the canvas, one by one. The first one is there when the block begins."""
-    count, steps = prepared.conditions.frame_count, request.steps or 1
-    whole = count * steps
-    shown = 0
+    """The frames of the canvas, one by one. The first one is there when the block begins.
 
-    with ExitStack() as stage:
-        advance = stage.enter_context(progress.stage("animating", whole, "frame-step"))
+    What ``work`` holds is not made again; what is made is kept there.
+    """
+    count, steps = prepared.conditions.frame_count, request.steps or 1
+    kept = KeptRun(work, in_turn=request.motion)
+    whole, shown = count * steps, kept.frame_steps(steps)
+
+    def frames_done() -> float:
+        return KeptRun(work, in_turn=request.motion).frame_steps(steps) / steps
+
+    with work.told(progress, frames_done, count), ExitStack() as stage:
+        advance = stage.enter_context(progress.stage("animating", whole, "frame-step", done=shown))
 
         def tell(done: int, total: int) -> None:
             nonlocal shown
-            now = whole * done // total
+            now = max(shown, whole * done // total)
             advance(now - shown)
             shown = now
 
-        frames = pipeline.stream(
+        latents = pipeline.stream_latents(
             prepared.conditions.reference,
             prepared.conditions.pose_maps,
             frame_count=count,
@@ -246,7 +279,11 @@ def _sampled(
             seed=request.seed,
             use_motion=request.motion,
             on_step=tell,
+            first_frame=kept.first,
+            begun=kept.begun,
+            on_state=kept.note_state,
         )
+        frames = pipeline.decode(kept.through(latents))
         first = next(frames)
 
         def all_frames() -> Iterator[np.ndarray]:

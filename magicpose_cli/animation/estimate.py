@@ -12,6 +12,7 @@ import torch
 
 from magicpose_cli.animation.animator import check_outputs, fill_defaults
 from magicpose_cli.animation.inputs import open_inputs
+from magicpose_cli.animation.kept_run import disk_need
 from magicpose_cli.animation.models import ModelFacts, choose_model, model_facts
 from magicpose_cli.animation.pose_input import kind_of, must_extract
 from magicpose_cli.animation.reference import person_in
@@ -82,6 +83,7 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
     cost = _network_cost(choice.folder, canvas, device, dtype)
     seconds = finding + frames * steps * cost.seconds_a_frame_step(guided) + frames * cost.decoding
     disk = int(frames * width * height * _BYTES_A_PIXEL * (3 if request.compare else 1))
+    disk += disk_need(frames, cost.latent_size, steps, in_turn=request.motion)
     what = f"{frames} frames of {width}x{height} at {fps} a second ({float(frames / fps):.2f} s)"
     sentences = [
         choice.sentence,
@@ -144,12 +146,13 @@ def _shape(request: AnimationRequest, facts: ModelFacts, progress: Progress) -> 
 
 @dataclass(frozen=True)
 class _Cost:
-    """Seconds of one pass of each network for one frame, of decoding one frame; bytes of memory."""
+    """Seconds of one pass of each network for one frame, of decoding one; bytes of memory; numbers of a latent."""
 
     denoiser: float
     controlnet: float
     decoding: float
     memory: int
+    latent_size: int
 
     def seconds_a_frame_step(self, guided: bool) -> float:
         """The conditional branch reads the bank: a tenth more. The appearance pass is shared by many frames."""
@@ -192,7 +195,8 @@ def _network_cost(folder: Path, canvas: tuple[int, int], device: torch.device, d
     weights = weights * dtype.itemsize // _stored_bytes(folder)
     working = rows * width * height * configs["unet"]["block_out_channels"][0] * dtype.itemsize * _LIVE_LAYERS
     libraries = _LIBRARIES if device.type == "cpu" else 0
-    return _Cost(seconds["unet"], seconds["controlnet"], seconds["vae"], weights + working + libraries)
+    memory = weights + working + libraries
+    return _Cost(seconds["unet"], seconds["controlnet"], seconds["vae"], memory, latents.numel())
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from magicpose_cli.animation.kept_people import KeptPeople, what_people_hang_on
 from magicpose_cli.animation.request import ExtractionRequest, check_extraction, parse_fps
 from magicpose_cli.animation.run_folder import sha256_of
 from magicpose_cli.conditions.draw import draw_track
@@ -22,6 +23,7 @@ from magicpose_cli.core.paths import poses_root
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.whole_folder import whole_folder
+from magicpose_cli.core.work_folder import WorkFolder, work_folder
 from magicpose_cli.pose.clip_info import CLIP_FILE, read_clip_info
 from magicpose_cli.pose.detector import PART_SLICES, PersonPose
 from magicpose_cli.pose.openpose_json import POSE_FOLDER_FILES, ClipInfo, check_poses_output, write_poses
@@ -62,10 +64,18 @@ class ExtractionResult:
 def extract(request: ExtractionRequest, progress: Progress = SILENT) -> ExtractionResult:
     """Find the person's poses in a video, GIF, image or folder of frames and write them as a folder.
 
-    The folder appears whole or not at all. Raises NoPersonError where no frame shows a person.
+    The folder appears whole or not at all. A run that was stopped goes on where it was. Raises NoPersonError where no
+    frame shows a person.
     """
     check_extraction(request)
-    overwrite = request.existing == "overwrite"
+    with work_folder(request.output) as work:
+        return _extract(request, work, progress)
+
+
+def _extract(request: ExtractionRequest, work: WorkFolder, progress: Progress) -> ExtractionResult:
+    # A process that ended when the folder had taken its place, and nothing else was left to do.
+    half_done = work.result is not None and request.output.is_dir() and sha256_of(request.output) == work.result
+    overwrite = half_done or request.existing == "overwrite"
     check_poses_output(request.output, overwrite=overwrite)
     started = time.monotonic()
     clip = open_clip(
@@ -77,9 +87,24 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
     )
     for note in clip.notes:
         progress.note(note)
+    driver_sha256 = sha256_of(request.driving)
     detector = make_detector(request.detector, device=request.device, find_weights=intact_files, progress=progress)
     try:
-        followed = extract_track(clip, detector, person=request.person, raw=request.raw, progress=progress)
+        if work.clear_unless(what_people_hang_on(request, driver_sha256, detector)):
+            progress.note("what an interrupted run with other words or inputs had done is removed")
+        if half_done and work.result is None:
+            check_poses_output(request.output, overwrite=request.existing == "overwrite")
+        kept = KeptPeople(work)
+        with work.told(progress, lambda: len(KeptPeople(work).found), clip.frame_count):
+            followed = extract_track(
+                clip,
+                detector,
+                person=request.person,
+                raw=request.raw,
+                progress=progress,
+                found=kept.found,
+                on_stretch=kept.keep,
+            )
     finally:
         detector.close()
     track = followed.track
@@ -90,7 +115,7 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
         height=clip.height,
         frame_count=len(track),
         driver=request.driving.name,
-        driver_sha256=sha256_of(request.driving),
+        driver_sha256=driver_sha256,
         detector=detector.name,
         detector_version=detector.version,
         sound=clip.sound,
@@ -107,6 +132,7 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
             write_image(folder / PEOPLE_FILE, people_picture(clip, followed))
         if request.preview:
             _write_preview(folder / PREVIEW_FILE, clip, track, progress)
+        work.note_result(sha256_of(folder))
     return ExtractionResult(
         folder=request.output,
         frames=len(track),
@@ -131,12 +157,20 @@ def cached_extraction(request: ExtractionRequest, progress: Progress = SILENT) -
     if is_extracted(folder):
         progress.note(f"the poses of {name} were found in an earlier run: {folder}")
     else:
-        progress.note(f"{name} is a driving video: its poses are extracted first, and kept for next time")
-        try:
-            extract(replace(request, output=folder, maps=False, preview=False, existing="refuse"), progress)
-        except OutputError:
-            if not is_extracted(folder):  # else another run with this driving video was done first
-                raise
+
+        def waiting(owner: int | None) -> None:
+            progress.note(f"process {owner or '?'} is extracting the poses of {name}: waiting for it")
+
+        with work_folder(folder, waiting) as work:
+            if not is_extracted(folder):
+                progress.note(f"{name} is a driving video: its poses are extracted first, and kept for next time")
+                try:
+                    _extract(
+                        replace(request, output=folder, maps=False, preview=False, existing="refuse"), work, progress
+                    )
+                except OutputError:
+                    if not is_extracted(folder):  # else, where locks do nothing, another run was done first
+                        raise
     for sentence in read_clip_info(folder / CLIP_FILE).report:
         progress.note(sentence)
     return folder

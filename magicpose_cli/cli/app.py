@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -113,12 +114,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     before_dashes = arguments[: arguments.index("--")] if "--" in arguments else arguments
     session = Session(Console(as_json="--json" in before_dashes), debug="--debug" in before_dashes)
-    _catch_signals()
+    _catch_signals(session)
     try:
         code = _run(arguments, session)
     except Stopped as stop:
         session.console.close()
-        session.console.note(f"magicpose: stopped by {signal.Signals(stop.number).name}; no half-written file is left")
+        rest = "; ".join(getattr(stop, "__notes__", ["no half-written file is left"]))
+        session.console.note(f"magicpose: stopped by {signal.Signals(stop.number).name}; {rest}")
         _die_by(stop.number)
     except BrokenPipeError:
         _die_by(signal.SIGPIPE)
@@ -160,6 +162,7 @@ def _report(error: BaseException, session: Session) -> int:
         message = f"unexpected {type(error).__name__}: {error or 'no details'}"
         hint = f"this is a bug of magicpose; please report it with the log {log}" if log else "use --debug to see more"
         code = BUG
+    hint = "; ".join([*([hint] if hint else []), *getattr(error, "__notes__", [])])
     console.error(message, hint)
     console.emit({"error": message, "hint": hint, "exit_code": code})
     return code
@@ -174,7 +177,7 @@ def as_known_error(error: BaseException) -> errors.MagicPoseError | None:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return errors.MemoryLimitError(
             f"out of memory: {str(error).splitlines()[0] if str(error) else 'an allocation failed'}",
-            "use a smaller --size, or --offload where a GPU is too small",
+            "use --offload where a GPU is too small, or a smaller --size",
         )
     if is_disk_full(error):
         where = f" at {error.filename}" if getattr(error, "filename", None) else ""
@@ -211,7 +214,7 @@ def _write_log(error: BaseException) -> Path | None:
     return None
 
 
-def _catch_signals() -> None:
+def _catch_signals(session: Session) -> None:
     """Ctrl-C and friends unwind the stack once, so that temporary files go; a second one ends the process at once.
 
     A signal that the parent set to be ignored (nohup, a background job) stays ignored.
@@ -220,6 +223,9 @@ def _catch_signals() -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         for each in ending:
             signal.signal(each, signal.SIG_DFL)
+        with suppress(RuntimeError):  # it came in the middle of a line that was being printed
+            session.console.close()
+            session.console.note("magicpose: stopping; once more, and it leaves at once")
         raise Stopped(number)
 
     ending = [number for number in ENDING_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]

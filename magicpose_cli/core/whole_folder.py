@@ -1,15 +1,19 @@
 """A folder that appears whole or not at all: the one way in which a folder is written or replaced."""
 
+import ctypes
 import os
 import re
-import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from magicpose_cli.core.disk import is_disk_full, sync
 from magicpose_cli.core.errors import DiskFullError, OutputError
+from magicpose_cli.core.temporaries import sweep, temporary_beside
+
+_HERE, _EXCHANGE = -100, 2  # Linux: AT_FDCWD, RENAME_EXCHANGE
 
 
 def check_folder_place(folder: Path, *, ours: re.Pattern[str], overwrite: bool = False) -> None:
@@ -46,8 +50,8 @@ def whole_folder(folder: Path, *, ours: re.Pattern[str], overwrite: bool = False
     """
     folder = Path(os.path.realpath(folder))
     check_folder_place(folder, ours=ours, overwrite=overwrite)
-    # Short names: the final name may be as long as the file system allows.
-    new = folder.parent / f".magicpose-{os.getpid()}-{secrets.token_hex(4)}"
+    new = temporary_beside(folder)
+    sweep(folder.parent)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         new.mkdir()
@@ -84,6 +88,10 @@ def _first_foreign(folder: Path, ours: re.Pattern[str]) -> str | None:
 
 
 def _change_places(new: Path, folder: Path, overwrite: bool) -> None:
+    if overwrite and os.path.lexists(folder) and _exchange(new, folder):
+        sync(folder.parent)
+        return
+    # In two steps. A process killed between them leaves the old folder under this name, which nobody sweeps.
     old = new.with_name(f"{new.name}-old")
     try:
         if overwrite and os.path.lexists(folder):
@@ -98,6 +106,17 @@ def _change_places(new: Path, folder: Path, overwrite: bool) -> None:
         raise
     sync(folder.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Let two folders change names in one step, where system and file system can."""
+    if sys.platform != "linux":
+        return False
+    try:
+        rename = ctypes.CDLL(None).renameat2
+    except (OSError, AttributeError):
+        return False
+    return bool(rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0)
 
 
 def _put_back(old: Path, folder: Path) -> None:

@@ -50,58 +50,21 @@ def denoise(
     on_window: Callable[[Window], None] = lambda window: None,
 ) -> Tensor:
     """Noise (F, C, h, w) of a whole clip → latents: ``denoise_stream`` with the clip as its only segment."""
+    segment = begin(0, latents, scheduler)
     (whole,) = denoise_stream(
-        networks, conditions, [latents], scheduler, lambda step, start, stop: windows_at(step), guidance, on_window
+        networks,
+        conditions,
+        [segment],
+        scheduler.timesteps,
+        lambda step, start, stop: windows_at(step),
+        guidance,
+        on_window,
     )
     return whole
 
 
-@torch.no_grad()
-def denoise_stream(
-    networks: Networks,
-    conditions: Conditions,
-    noise: Iterable[Tensor],
-    scheduler: SchedulerMixin,
-    windows_at: Callable[[int, int, int], list[Window]],
-    guidance: Guidance,
-    on_window: Callable[[Window], None] = lambda window: None,
-) -> Iterator[Tensor]:
-    """Noise (F, C, h, w), segment by segment → latents, over ``scheduler.timesteps``, in the same segments.
-
-    ``windows_at(step, start, stop)`` says which frames go through the networks together at a step: all windows that
-    show one of the frames start … stop - 1, in order. They lie at places of the clip, not of a segment, and their
-    weights add up to 1 at each frame.
-
-    A segment takes a step as soon as all windows that show it can be run, so segments follow each other through the
-    steps, each so far behind as windows reach. The result is that of all frames at once, and what is held does not
-    grow with the clip: with windows that end within their segment one segment, else about one for each step.
-    The scheduler knows what the network predicts. Latents stay in their own number type (float32), networks run in
-    theirs.
-    """
-    bank, held, first = AttentionBank(), deque[_Segment](), 0
-    for latents in noise:
-        held.append(_Segment(first, latents, torch.zeros_like(latents), copy.deepcopy(scheduler)))
-        first = held[-1].stop
-        with attach_text(networks.unet, networks.appearance_unet, networks.pose_controlnet):
-            for step, t in enumerate(scheduler.timesteps):
-                waiting = [segment for segment in held if segment.step == step]
-                ready = _ready(waiting, windows_at)
-                if ready:
-                    write_appearance(networks.appearance_unet, conditions.reference, t, conditions.text, bank)
-                for segment in ready:
-                    for window in windows_at(step, segment.start, segment.stop):
-                        if window.start >= segment.start:  # else it was run for the segment before
-                            _run(networks, conditions, waiting, window, t, bank, guidance)
-                            on_window(window)
-                    segment.advance(t)
-                    waiting.remove(segment)
-        while held and held[0].step == len(scheduler.timesteps):
-            conditions.poses.forget(held[0].stop)
-            yield held.popleft().latents
-
-
 @dataclass(eq=False)
-class _Segment:
+class Segment:
     """The frames from ``start`` on, after ``step`` steps; ``prediction`` adds up what windows said of them so far."""
 
     start: int
@@ -120,7 +83,60 @@ class _Segment:
         self.step += 1
 
 
-def _ready(waiting: Sequence[_Segment], windows_at: Callable[[int, int, int], list[Window]]) -> list[_Segment]:
+def begin(start: int, noise: Tensor, scheduler: SchedulerMixin) -> Segment:
+    """The frames from ``start`` on before the first step, with a sampler like ``scheduler``."""
+    return Segment(start, noise, torch.zeros_like(noise), copy.deepcopy(scheduler))
+
+
+@torch.no_grad()
+def denoise_stream(
+    networks: Networks,
+    conditions: Conditions,
+    segments: Iterable[Segment],
+    timesteps: Tensor,
+    windows_at: Callable[[int, int, int], list[Window]],
+    guidance: Guidance,
+    on_window: Callable[[Window], None] = lambda window: None,
+    on_step: Callable[[Sequence[Segment]], None] = lambda held: None,
+) -> Iterator[Tensor]:
+    """Segments that follow each other, begun or under way → their latents (F, C, h, w) after all ``timesteps``.
+
+    ``windows_at(step, start, stop)`` says which frames go through the networks together at a step: all windows that
+    show one of the frames start … stop - 1, in order. They lie at places of the clip, not of a segment, and their
+    weights add up to 1 at each frame.
+
+    A segment takes a step as soon as all windows that show it can be run, so segments follow each other through the
+    steps, each so far behind as windows reach. The result is that of all frames at once, and what is held does not
+    grow with the clip: with windows that end within their segment one segment, else about one for each step.
+    The schedulers know what the network predicts. Latents stay in their own number type (float32), networks run in
+    theirs.
+
+    ``on_step(held)`` is told after each step of a segment, with the segments that are under way: given these, and then
+    those that were not begun, another call goes on from there to the same result. Their tensors change afterwards.
+    """
+    bank, held = AttentionBank(), deque[Segment]()
+    for newest in segments:
+        held.append(newest)
+        with attach_text(networks.unet, networks.appearance_unet, networks.pose_controlnet):
+            for step, t in enumerate(timesteps):
+                waiting = [segment for segment in held if segment.step == step]
+                ready = _ready(waiting, windows_at)
+                if ready:
+                    write_appearance(networks.appearance_unet, conditions.reference, t, conditions.text, bank)
+                for segment in ready:
+                    for window in windows_at(step, segment.start, segment.stop):
+                        if window.start >= segment.start:  # else it was run for the segment before
+                            _run(networks, conditions, waiting, window, t, bank, guidance)
+                            on_window(window)
+                    segment.advance(t)
+                    waiting.remove(segment)
+                    on_step(held)
+        while held and held[0].step == len(timesteps):
+            conditions.poses.forget(held[0].stop)
+            yield held.popleft().latents
+
+
+def _ready(waiting: Sequence[Segment], windows_at: Callable[[int, int, int], list[Window]]) -> list[Segment]:
     """Of consecutive segments before the same step, those whose windows all end within the last of them."""
     return [s for s in waiting if windows_at(s.step, s.start, s.stop)[-1].stop <= waiting[-1].stop]
 
@@ -128,7 +144,7 @@ def _ready(waiting: Sequence[_Segment], windows_at: Callable[[int, int, int], li
 def _run(
     networks: Networks,
     conditions: Conditions,
-    segments: Sequence[_Segment],
+    segments: Sequence[Segment],
     window: Window,
     t: Tensor,
     bank: AttentionBank,

@@ -5,9 +5,9 @@ Shapes: F frames, H, W pixels, C latent channels, h, w latent size. Pictures are
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from magicpose_cli.core.errors import IntegrityError, UsageError
-from magicpose_cli.diffusion.denoise import Conditions, Networks, denoise_stream
+from magicpose_cli.diffusion.denoise import Conditions, Networks, Segment, begin, denoise_stream
 from magicpose_cli.diffusion.guidance import Guidance
 from magicpose_cli.diffusion.latents import DECODED_AT_ONCE, as_tensor, decode_latents, encode_pictures, first_noise
 from magicpose_cli.diffusion.motion import with_motion
@@ -32,6 +32,7 @@ from magicpose_cli.diffusion.stock import (
     SchedulerMixin,
     UNet2DConditionModel,
 )
+from magicpose_cli.diffusion.under_way import UnderWay, pack_segments, unpack_segments
 from magicpose_cli.diffusion.windows import Window, batches, windows
 
 PoseMaps = np.ndarray | Sequence[Any] | Callable[[int, int], np.ndarray]
@@ -121,8 +122,13 @@ class MagicPosePipeline(DiffusionPipeline):
 
         ``options`` are the arguments of ``stream_latents``: steps, guidance, seed, motion, memory, progress.
         """
-        for latents in self.stream_latents(reference, pose_maps, **options):
-            yield from decode_latents(self.vae, latents, decode_chunk)
+        yield from self.decode(self.stream_latents(reference, pose_maps, **options), decode_chunk)
+
+    @torch.no_grad()
+    def decode(self, segments: Iterable[Tensor], decode_chunk: int = DECODED_AT_ONCE) -> Iterator[np.ndarray]:
+        """Yield the frames of ``stream_latents``' segments, RGB uint8 (H, W, 3), one by one."""
+        for latents in segments:
+            yield from decode_latents(self.vae, latents.to(self._execution_device), decode_chunk)
         self.maybe_free_model_hooks()
 
     @torch.no_grad()
@@ -144,6 +150,9 @@ class MagicPosePipeline(DiffusionPipeline):
         frames_per_batch: int | None = None,
         frames_per_segment: int | None = None,
         on_step: Callable[[int, int], None] | None = None,
+        first_frame: int = 0,
+        begun: UnderWay | None = None,
+        on_state: Callable[[UnderWay], None] | None = None,
     ) -> Iterator[Tensor]:
         """Yield the finished latents (F of the segment, C, h, w), float32, segment by segment.
 
@@ -160,6 +169,10 @@ class MagicPosePipeline(DiffusionPipeline):
         learnt it so).
         ``guidance`` replaces ``guidance_scale`` and says which conditions its unconditional branch drops.
         ``on_step(done, total)`` is told after each batch or window, in frames times steps.
+
+        ``on_state(under_way)`` is told after each step of a segment where the run is. Given that as ``begun``, another
+        call with the same arguments goes on from there, gives out the segments from ``begun.start`` on, and ends with
+        the same bits. Without a motion module a call can also begin with a later segment, at ``first_frame``.
 
         Raises UsageError on arguments that do not fit each other, IntegrityError where a result is not finite.
         """
@@ -194,10 +207,14 @@ class MagicPosePipeline(DiffusionPipeline):
                 return windows(count, window, overlap, step, start=start, stop=stop)
             return batches(stop - start, rows, start)
 
-        total = (
-            sum(len(w) for step in range(steps) for w in windows_at(step, 0, count)) if has_motion else count * steps
-        )
-        done = 0
+        def frames_run(step: int, stop: int) -> int:
+            """Frames that went through the networks at a step when all before ``stop`` have taken it."""
+            return sum(len(w) for w in windows_at(step, 0, count) if w.start < stop) if has_motion else stop
+
+        under_way = unpack_segments(begun, scheduler, device) if begun else []
+        start_at = begun.start if begun else first_frame
+        total = sum(frames_run(step, count) for step in range(steps))
+        done = sum(frames_run(step, _reached(under_way, step, start_at)) for step in range(steps))
 
         def tell(w: Window) -> None:
             nonlocal done
@@ -205,16 +222,24 @@ class MagicPosePipeline(DiffusionPipeline):
             if on_step is not None:
                 on_step(done, total)
 
-        starts = range(0, count, length)
+        def fresh() -> Iterator[Segment]:
+            first = under_way[-1].stop if under_way else start_at
+            rest = islice(noise, first, None)
+            for start in range(first, count, length):
+                latents = torch.cat([*islice(rest, min(length, count - start))])
+                yield begin(start, latents * scheduler.init_noise_sigma, scheduler)
+
         segments = denoise_stream(
             networks,
             Conditions(clean, text, poses),
-            (torch.cat([*islice(noise, min(length, count - start))]) * scheduler.init_noise_sigma for start in starts),
-            scheduler,
+            chain(under_way, fresh()),
+            scheduler.timesteps,
             windows_at,
             guidance or Guidance(scale),
             tell,
+            lambda held: on_state(pack_segments(held)) if on_state else None,
         )
+        starts = range(start_at, count, length)
         for start, latents in zip(starts, segments, strict=True):
             maps.forget(start + len(latents))
             if not torch.isfinite(latents).all():
@@ -266,6 +291,11 @@ class MagicPosePipeline(DiffusionPipeline):
                     f"a window of {window} frames with {overlap} shared is not possible",
                     f"use a window of at most {longest} frames, and share fewer than that",
                 )
+
+
+def _reached(under_way: Sequence[Segment], step: int, finished: int) -> int:
+    """The frame up to which this step is done."""
+    return max((segment.stop for segment in under_way if segment.step > step), default=finished)
 
 
 def batch_rows(device: torch.device, positions: int) -> int:

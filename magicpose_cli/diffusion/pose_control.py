@@ -59,7 +59,9 @@ class PoseEmbeddings:
         frames = range(start, stop)
         if all(frame in self._kept for frame in frames):
             return torch.stack([self._kept[frame] for frame in frames])
-        encoded = encode_pose_maps(self._controlnet, self._pose_maps(start, stop)).to(self._device)
+        # One by one, so that to the last bit it does not matter which others a frame is read with.
+        maps = self._pose_maps(start, stop).split(1)
+        encoded = torch.cat([encode_pose_maps(self._controlnet, one) for one in maps]).to(self._device)
         new = [frame for frame in frames if frame not in self._kept]
         if len(self._kept) + len(new) <= self._keep:
             self._kept.update((frame, encoded[frame - start].clone()) for frame in new)

@@ -2,9 +2,10 @@
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -20,6 +21,7 @@ METHOD_VERSION = 2
 """Of what becomes of a detector's people here (``follow``, ``clean``): raised with each change to the poses that come
 out, so that poses kept by an earlier version are not taken for today's."""
 
+STRETCH = 480  # frames: after so many a detector begins anew, so that what follows hangs on nothing before
 _AHEAD = 4  # decoded frames that may wait: 25 MB at 1080 × 1920
 
 
@@ -49,6 +51,8 @@ def extract_track(
     person: str = "largest",
     raw: bool = False,
     progress: Progress = SILENT,
+    found: Sequence[list[PersonPose]] = (),
+    on_stretch: Callable[[int, list[list[PersonPose]]], None] = lambda start, people: None,
 ) -> FollowedClip:
     """One person's keypoints in each frame of ``clip``: ``find_people``, then ``follow_person``.
 
@@ -56,23 +60,46 @@ def extract_track(
     where the clip does not show the person.
     """
     check_person(person)
-    with progress.stage("finding poses", clip.frame_count) as advance:
-        found = find_people(clip, detector, advance)
-    return follow_person(clip, found, person=person, raw=raw)
+    with progress.stage("finding poses", clip.frame_count, done=len(found)) as advance:
+        people = find_people(clip, detector, advance, found=found, on_stretch=on_stretch)
+    return follow_person(clip, people, person=person, raw=raw)
 
 
-def find_people(clip: Clip, detector: PoseDetector, advance: Callable[[], None]) -> list[list[PersonPose]]:
-    """Everyone in each frame of ``clip``; ``advance`` is called after each. Raises InputError for no frames."""
-    detector.reset()
-    found: list[list[PersonPose]] = []
+def find_people(
+    clip: Clip,
+    detector: PoseDetector,
+    advance: Callable[[], None],
+    *,
+    found: Sequence[list[PersonPose]] = (),
+    on_stretch: Callable[[int, list[list[PersonPose]]], None] = lambda start, people: None,
+) -> list[list[PersonPose]]:
+    """Everyone in each frame of ``clip``; ``advance`` is called after each. Raises InputError for no frames.
+
+    The detector begins anew every ``STRETCH`` frames, whoever is in them. ``found`` are the people of whole stretches
+    that are known already; ``on_stretch`` is told the first frame and the people of each that is done.
+    """
+    everyone = list(found)
     with closing(decoded_ahead(clip.frames)) as frames:
-        for batch in in_batches(frames, detector.batch_size):
-            for people in detector.detect_batch(batch):
-                found.append(people)
-                advance()
-    if not found:
+        rest = islice(frames, len(everyone), None)
+        while stretch := _people_of_stretch(rest, detector, advance):
+            on_stretch(len(everyone), stretch)
+            everyone += stretch
+    if not everyone:
         raise InputError(f"{clip.path}: the video holds no frame", "try another file")
-    return found
+    return everyone
+
+
+def _people_of_stretch(
+    frames: Iterator[np.ndarray], detector: PoseDetector, advance: Callable[[], None]
+) -> list[list[PersonPose]]:
+    people: list[list[PersonPose]] = []
+    for batch in in_batches(islice(frames, STRETCH), detector.batch_size):
+        if not people:
+            detector.reset()
+        for each in detector.detect_batch(batch):
+            people.append(each)
+            advance()
+    return people
 
 
 def follow_person(

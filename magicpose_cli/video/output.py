@@ -1,7 +1,6 @@
 """An output appears whole or not at all: a temporary file beside it, synced, then renamed."""
 
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ import av.error
 
 from magicpose_cli.core.disk import is_disk_full, sync
 from magicpose_cli.core.errors import DiskFullError, OutputError
+from magicpose_cli.core.temporaries import sweep, temporary_beside
 
 
 def check_writable(path: Path, overwrite: bool = False) -> Path:
@@ -56,8 +56,8 @@ def whole_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
     Raises OutputError, and DiskFullError where the disk is full.
     """
     target = check_writable(path, overwrite)
-    # The name does not depend on the target's, whose length may already be at the limit.
-    temporary = target.parent / f".magicpose-{os.getpid()}-{secrets.token_hex(4)}.tmp"
+    temporary = temporary_beside(target).with_suffix(".tmp")
+    sweep(target.parent)
     try:
         with told_plainly(path):
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -57,12 +57,14 @@ def write_video(
     expected_frames: int | None = None,
     overwrite: bool = False,
     seal: Callable[[Path], None] | None = None,
+    on_complete: Callable[[str], None] = lambda sha256: None,
 ) -> VideoReport:
     """Write RGB uint8 (height, width, 3) frames; sizes that are odd grow by a doubled edge line.
 
     H.264 yuv420p, tagged BT.709, index first (faststart). The sound is cut to the pictures' duration; broken sound
     costs a note, never the video. The file is decoded again and its frames counted before it takes its place; ``seal``
-    is given the finished file and is the last to change it. Of ``metadata``, a GIF and a WebP keep the comment.
+    is given the finished file and is the last to change it; ``on_complete`` is told its sha256 right before it takes its
+    place. Of ``metadata``, a GIF and a WebP keep the comment.
 
     Raises OutputError (exists, not writable), DiskFullError, UsageError for an unknown ending, InputError where no
     frames come or not as many as expected. Errors of ``frames`` pass through; nothing is left behind.
@@ -89,6 +91,7 @@ def write_video(
             with told_plainly(path):
                 seal(temporary)
         digest = file_sha256(temporary)
+        on_complete(digest)
     even = 0 if kind in ANIMATED_SUFFIXES else 1
     return VideoReport(path, width + width % 2 * even, height + height % 2 * even, fps, count, audio, digest, notes)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from magicpose_cli.core.disk import amount_of_bytes
 from magicpose_cli.core.errors import DownloadError, IntegrityError, OutputError
+from magicpose_cli.core.lock import StopError, locked
 from magicpose_cli.core.progress import Advance, Progress
 from magicpose_cli.weights import hub, store, verify
-from magicpose_cli.weights.lock import StopError, locked
 from magicpose_cli.weights.part_file import PartFile, writing
 from magicpose_cli.weights.patience import Patience
 from magicpose_cli.weights.registry import Weight

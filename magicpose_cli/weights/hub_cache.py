@@ -5,9 +5,9 @@ import os
 import threading
 from pathlib import Path
 
+from magicpose_cli.core.lock import locked
 from magicpose_cli.core.progress import Progress
 from magicpose_cli.weights import store, verify
-from magicpose_cli.weights.lock import locked
 from magicpose_cli.weights.part_file import PartFile, writing
 from magicpose_cli.weights.registry import Weight
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -235,20 +236,30 @@ def test_extraction_writes_poses_maps_and_preview(media, tmp_path: Path) -> None
     assert len(os.listdir(tmp_path / "poses")) == 6
 
 
-def test_two_runs_may_extract_one_driving_video_at_once(media) -> None:
+def test_a_second_run_waits_for_the_poses_that_the_first_extracts(media) -> None:
     pytest.importorskip("mediapipe", exc_type=ImportError)
     request = ExtractionRequest(media.driver, end=0.2)
+    waits = threading.Event()
 
-    class Slow(Listener):
-        """Another run begins and ends while this one looks at its first frame."""
+    class Second(Listener):
+        def note(self, message: str) -> None:
+            super().note(message)
+            waits.set()
 
-        def stage(self, name, total, unit="frame"):
-            self.other = cached_extraction(request)
+    class First(Listener):
+        """The other run begins while this one looks at its first frame."""
+
+        def stage(self, name, total, unit="frame", done=0):
+            second.start()
+            assert waits.wait(60)
             return super().stage(name, total, unit)
 
-    slow = Slow()
-    folder = cached_extraction(request, slow)
-    assert slow.other == folder and is_extracted(folder)
+    folders, listener = [], Second()
+    second = threading.Thread(target=lambda: folders.append(cached_extraction(request, listener)))
+    folders.append(cached_extraction(request, First()))
+    second.join()
+    assert folders[0] == folders[1] and is_extracted(folders[0])
+    assert f"process {os.getpid()} is extracting the poses" in listener.notes[0] and listener.stages == []
 
 
 def test_a_video_without_a_person_leaves_nothing(tmp_path: Path) -> None:

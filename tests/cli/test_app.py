@@ -211,7 +211,9 @@ def test_an_ignored_interrupt_stays_ignored(tmp_path: Path) -> None:
         "import signal\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "from magicpose_cli.cli import app\n"
-        "app._catch_signals()\n"
+        "from magicpose_cli.cli.console import Console\n"
+        "from magicpose_cli.cli.options import Session\n"
+        "app._catch_signals(Session(Console()))\n"
         "print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN, signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)\n"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -67,7 +67,8 @@ def test_what_appears_meanwhile_is_kept(tmp_path: Path, overwrite: bool) -> None
 
 
 def failing_renames(monkeypatch: pytest.MonkeyPatch, *which: int) -> None:
-    """Let these of the following renames fail, as a full or broken disk does."""
+    """Let these of the following renames fail, as a full or broken disk does, where two names cannot change places."""
+    monkeypatch.setattr("magicpose_cli.core.whole_folder._exchange", lambda one, other: False)
     rename, done = os.rename, []
 
     def maybe(old: str, new: str) -> None:
