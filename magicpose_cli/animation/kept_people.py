@@ -8,8 +8,7 @@ import numpy as np
 from magicpose_cli.animation.request import ExtractionRequest
 from magicpose_cli.animation.versions import versions
 from magicpose_cli.core.work_folder import WorkFolder
-from magicpose_cli.pose.clean import part_slices
-from magicpose_cli.pose.detector import PARTS, PersonPose, PoseDetector
+from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDetector
 
 _VERSION = 1  # of what is kept
 
@@ -46,8 +45,9 @@ class KeptPeople:
 
 
 def _people(arrays: dict[str, np.ndarray]) -> list[list[PersonPose]]:
-    parts = part_slices()
-    everyone = iter([PersonPose(**{part: points[of] for part, of in parts.items()}) for points in arrays["points"]])
+    everyone = iter(
+        [PersonPose(**{part: points[of] for part, of in PART_SLICES.items()}) for points in arrays["points"]]
+    )
     return [[next(everyone) for _ in range(count)] for count in arrays["counts"]]
 
 

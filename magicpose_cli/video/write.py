@@ -63,8 +63,8 @@ def write_video(
 
     H.264 yuv420p, tagged BT.709, index first (faststart). The sound is cut to the pictures' duration; broken sound
     costs a note, never the video. The file is decoded again and its frames counted before it takes its place; ``seal``
-    is given the finished file and is the last to change it; ``on_complete`` is told its sha256 right before it takes its
-    place. Of ``metadata``, a GIF and a WebP keep the comment.
+    is given the finished file and is the last to change it, ``on_complete`` is told its sha256 then. Of ``metadata``,
+    a GIF and a WebP keep the comment.
 
     Raises OutputError (exists, not writable), DiskFullError, UsageError for an unknown ending, InputError where no
     frames come or not as many as expected. Errors of ``frames`` pass through; nothing is left behind.
