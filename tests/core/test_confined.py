@@ -28,8 +28,9 @@ _TOP = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "some [b]video[/b].mp4"
-    frames = (np.full((64, 64, 3), 5 * index, np.uint8) for index in range(40))
-    write_video(path, frames, Fraction(25), width=64, height=64)
+    # 7.9 MB of pictures: more than a pipe holds, so that a worker is still at it when one is taken.
+    frames = (np.full((256, 256, 3), 5 * index, np.uint8) for index in range(40))
+    write_video(path, frames, Fraction(25), width=256, height=256)
     return path
 
 
