@@ -53,8 +53,8 @@ def is_zombie(pid: int) -> bool:
     ("number", "said"), [(signal.SIGSEGV, "crash"), (signal.SIGKILL, "crash"), (signal.SIGXCPU, "endless")]
 )
 def test_the_end_of_a_decoder_is_an_error_and_the_next_file_is_read(number: int, said: str, video: Path) -> None:
-    before = set(workers(os.getpid()))
-    passes = [open_clip(video).frames() for _ in range(len(before) + 1)]  # more than there are idle workers
+    clip = open_clip(video)
+    passes = [clip.frames() for _ in range(len(workers(os.getpid())) + 1)]  # more than there are idle workers
     for frames in passes:
         known = set(workers(os.getpid()))
         next(frames)
