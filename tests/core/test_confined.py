@@ -28,8 +28,9 @@ _TOP = Path(__file__).parents[2]
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "some [b]video[/b].mp4"
-    frames = (np.full((64, 64, 3), 5 * index, np.uint8) for index in range(40))
-    write_video(path, frames, Fraction(25), width=64, height=64)
+    # 7.9 MB of pictures: more than a pipe holds, so that a worker is still at it when one is taken.
+    frames = (np.full((256, 256, 3), 5 * index, np.uint8) for index in range(40))
+    write_video(path, frames, Fraction(25), width=256, height=256)
     return path
 
 
@@ -52,8 +53,8 @@ def is_zombie(pid: int) -> bool:
     ("number", "said"), [(signal.SIGSEGV, "crash"), (signal.SIGKILL, "crash"), (signal.SIGXCPU, "endless")]
 )
 def test_the_end_of_a_decoder_is_an_error_and_the_next_file_is_read(number: int, said: str, video: Path) -> None:
-    before = set(workers(os.getpid()))
-    passes = [open_clip(video).frames() for _ in range(len(before) + 1)]  # more than there are idle workers
+    clip = open_clip(video)
+    passes = [clip.frames() for _ in range(len(workers(os.getpid())) + 1)]  # more than there are idle workers
     for frames in passes:
         known = set(workers(os.getpid()))
         next(frames)
