@@ -144,7 +144,10 @@ def _encode(
 def _h264_stream(
     container: av.container.OutputContainer, fps: Fraction, picture: av.VideoFrame, crf: int
 ) -> av.video.stream.VideoStream:
-    stream = container.add_stream("libx264", rate=fps, options={"crf": str(crf), "preset": "medium"})
+    # Without x264's macroblock tree, which once in some hundred small videos gives other bytes for the same pictures:
+    # a run that went on, or was made again from its record, is to end in the same file.
+    options = {"crf": str(crf), "preset": "medium", "mbtree": "0"}
+    stream = container.add_stream("libx264", rate=fps, options=options)
     stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"
     stream.codec_context.time_base = 1 / fps
     stream.codec_context.colorspace = stream.codec_context.color_primaries = stream.codec_context.color_trc = _BT709

@@ -15,7 +15,7 @@ from tests.kill.kills import make_media
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 
-STEPS = 400
+STEPS = 80
 
 
 @dataclass
@@ -71,18 +71,18 @@ def test_killed_interrupted_and_started_twice(runs: Runs) -> None:
     interrupted = runs.start_until(2)
     interrupted.send_signal(signal.SIGSTOP)
     second = runs.start()
-    said = second.communicate(timeout=60)[1]
+    said = second.communicate(timeout=120)[1]
     assert second.returncode == 20 and f"in use by process {interrupted.pid}" in said
     interrupted.send_signal(signal.SIGINT)
     interrupted.send_signal(signal.SIGCONT)
-    said = interrupted.communicate(timeout=60)[1]
+    said = interrupted.communicate(timeout=120)[1]
     assert interrupted.returncode == -signal.SIGINT
     assert "going on with an earlier run from frame" in said
     assert "stopping" in said and "run the same command again to go on from frame" in said.splitlines()[-1]
     assert not (folder / "out.mp4").exists()
 
     last = runs.start()
-    said = last.communicate(timeout=120)[1]
+    said = last.communicate(timeout=300)[1]
     assert last.returncode == 0 and "going on with an earlier run" in said
     animate(whole)
     assert (folder / "out.mp4").read_bytes() == (folder / "whole.mp4").read_bytes()
