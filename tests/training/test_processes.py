@@ -17,8 +17,9 @@ from magicpose_cli.core.errors import UsageError
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_ctrl_c_keeps_the_last_whole_step(tiny, stages: Path, tmp_path: Path):
-    """The signal reaches the rendering process too, as a terminal sends it."""
+@pytest.mark.parametrize("number", ("SIGINT", "SIGTERM"))
+def test_a_signal_keeps_the_last_whole_step(number: str, tiny, stages: Path, tmp_path: Path):
+    """It reaches the rendering process too, as a terminal or a batch system sends it."""
     (tmp_path / "vae").symlink_to(stages / "vae")
     recipe = tmp_path / "base.toml"
     recipe.write_text(tiny.BASE.replace("workers = 0", "workers = 1").replace("steps = 4", "steps = 100000", 1))
@@ -30,10 +31,10 @@ def test_ctrl_c_keeps_the_last_whole_step(tiny, stages: Path, tmp_path: Path):
         for line in process.stderr:
             said.append(line)
             if "of 100,000" in line:  # the first line that tells of steps done
-                os.killpg(process.pid, signal.SIGINT)
+                os.killpg(process.pid, getattr(signal, number))
                 break
         said.append(process.stderr.read())
-    assert process.returncode == -signal.SIGINT, "".join(said)
+    assert process.returncode == -getattr(signal, number), "".join(said)
     assert "Traceback" not in "".join(said) and "is kept; --resume goes on from there" in "".join(said)
     result = tiny.train(tmp_path, "base", tiny.BASE.replace("steps = 4", "steps = 1", 1), resume=True)
     assert result.steps > 1

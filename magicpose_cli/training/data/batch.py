@@ -35,10 +35,10 @@ def as_pixels(images: torch.Tensor) -> torch.Tensor:
 
 
 def _end_with_the_parent(index: int) -> None:
-    """Ctrl-C reaches the whole process group; a worker ends when the one that trains does, and says nothing of it."""
+    """Signals often reach the whole process group; a worker ends when the one that trains does, and says nothing."""
     sys.excepthook = _but_for_a_parent_that_left
     for number in ENDING_SIGNALS:
-        signal.signal(number, signal.SIG_IGN if number == signal.SIGINT else signal.SIG_DFL)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _but_for_a_parent_that_left(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
