@@ -1,6 +1,7 @@
 """``python -m tests.kill animate|extract|faults [--count N] [--first N]``: runs that end at the wrong moment."""
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     chosen = parser.parse_args()
+    os.environ["MAGICPOSE_CONSENT"] = "yes"  # the people are synthetic
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
