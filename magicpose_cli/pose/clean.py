@@ -30,16 +30,17 @@ def clean(points: np.ndarray, fps: float) -> Cleaned:
     gaps."""
     size = size_of(points)
     breaks = breaks_of(points, size)
-    mended, swapped = mend_swaps(without_spikes(points, size, fps), size, fps)
-    believed = without_scraps(without_impossible_hands(without_overlong_bones(mended), size))
-    whole, filled = bridge_gaps(believed, fps, breaks)
-    whole = without_overlong_bones(whole)  # where a joint is known that went another way than the one filled in
-    filled &= whole[..., 2] > 0
+    points, swapped = mend_swaps(without_spikes(points, size, fps), size, fps)
+    doubtful = doubtful_limbs(points, size, fps, breaks)
+    points = without_scraps(without_impossible_hands(without_overlong_bones(points), size))
+    points, filled = bridge_gaps(points, fps, breaks)
+    points = without_overlong_bones(points)  # a joint filled in may lie far from one that was seen
+    filled &= points[..., 2] > 0
     return Cleaned(
-        points=smooth(whole, fps, breaks[:, None] | leaps_of(whole, size, fps)),
+        points=smooth(points, fps, breaks[:, None] | leaps_of(points, size, fps)),
         swapped=swapped,
         filled={part: filled[:, of].any(axis=1) for part, of in PART_SLICES.items()},
-        doubtful=doubtful_limbs(mended, size, fps, breaks),
+        doubtful=doubtful,
     )
 
 

@@ -12,7 +12,7 @@ from magicpose_cli.core.seen import is_seen
 from magicpose_cli.pose.clean import size_of
 from magicpose_cli.pose.detector import PARTS
 from magicpose_cli.pose.doubt import LIMBS
-from magicpose_cli.pose.follow import may_be_nobody
+from magicpose_cli.pose.follow import may_be_nobody, number_there_at_once
 from magicpose_cli.pose.gaps import LONGEST_GAP
 from magicpose_cli.pose.ranges import Ranges, amount, count_frames, percent, ranges_of, ranges_text
 from magicpose_cli.pose.track import FollowedClip
@@ -30,7 +30,8 @@ class PoseReport:
     Seen is a body of which a point is sure enough to be drawn (``BODY_THRESHOLD``), and a hand or face of which enough
     points are (``core.seen``).
     Ranges hold (first, last) frame numbers from 0, both inclusive. ``people`` is how many were found, ``person`` the
-    number of the one followed, ``runner_up`` that of another one about as large, where the largest was asked for.
+    number of the one followed, ``right`` the one that ``--person right`` means (``left`` is 0), ``runner_up`` that of
+    another one about as large, where the largest was asked for.
     ``uncertain``: numbers of people who may be none (``pose.follow.may_be_nobody``). ``missing_limbs``: where an arm, a
     leg, or its outer half alone, is not seen though the person is, for longer than a gap that is filled; limbs that are
     never seen are ``unseen_limbs``. ``doubtful_limbs``: where one could not be as the detector gave it
@@ -50,6 +51,7 @@ class PoseReport:
     height: float
     people: int = 1
     person: int = 0
+    right: int = 0
     runner_up: int | None = None
     uncertain: tuple[int, ...] = ()
     missing_limbs: dict[str, Ranges] = field(default_factory=dict)
@@ -75,8 +77,8 @@ class PoseReport:
             said.append(f"Doubtful, however sure the detector was: {_where(self.doubtful_limbs)}.")
         if self.people > 1:
             said.append(
-                f"{self.people} people were found; number {self.person} is followed. people.png numbers them, in the "
-                "frame with most people."
+                f"{self.people} people were found; number {self.person} is followed; left is 0, right is {self.right}. "
+                "people.png numbers them, in the frame with most people."
             )
         if self.doubtful:
             said.append(f"In doubt who is who: {ranges_text(self.doubtful)}.")
@@ -204,6 +206,7 @@ def report(track: PoseTrack, followed: FollowedClip | None = None) -> PoseReport
         more = {
             "people": len(followed.people),
             "person": followed.chosen,
+            "right": number_there_at_once(followed.people, float(track.fps)) - 1,
             "runner_up": _runner_up([p.area for p in followed.people]) if followed.asked == "largest" else None,
             "uncertain": tuple(
                 number for number, each in enumerate(followed.people) if may_be_nobody(each, float(track.fps))
