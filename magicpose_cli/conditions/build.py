@@ -5,7 +5,7 @@ import math
 import cv2
 import numpy as np
 
-from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, Person, draw_track, stroke_for
+from magicpose_cli.conditions.draw import Person, draw_track, stroke_for
 from magicpose_cli.conditions.framing import Colour, apply_framing, choose_canvas, describe, fit_framing, resize
 from magicpose_cli.conditions.map_reading import find_joints
 from magicpose_cli.conditions.pose_maps import PoseMapSource
@@ -14,6 +14,7 @@ from magicpose_cli.conditions.retarget import fit_track, fit_whole
 from magicpose_cli.core import keypoints as kp
 from magicpose_cli.core.clip import DEFAULT_RATE
 from magicpose_cli.core.condition_set import ConditionSet
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
 from magicpose_cli.core.pose_track import PoseTrack
 
 _NAMED = 3  # joints that leave the picture most often
@@ -53,7 +54,8 @@ def build_condition_set(
     photo = {"width": reference.shape[1], "height": reference.shape[0]}
     if pose_maps is None:
         assert track is not None
-        poses, fitted = track, fit_track(track, reference_pose, fit, **photo)
+        poses = track.without_scraps()
+        fitted = fit_track(poses, reference_pose, fit, **photo)
     else:
         poses = _track_of_maps(pose_maps, reference_pose, fit)
         fitted = fit_whole(poses, reference_pose, fit, **photo)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, NATIVE_SIZE, Person, draw_pose_map
+from magicpose_cli.conditions.draw import NATIVE_SIZE, Person, draw_pose_map
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
 
 _NOISE = 12  # of lossy pose videos; brightness of a pixel that counts as black
 _DIMMEST = 153  # the brightness of a limb: 60 % of 255

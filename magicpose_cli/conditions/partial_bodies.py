@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, Person
+from magicpose_cli.conditions.draw import Person
 from magicpose_cli.conditions.proportions import HEAD
 from magicpose_cli.conditions.seen_person import SeenPerson
 from magicpose_cli.core import keypoints as kp
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
 
 Parts = dict[str, np.ndarray]
 """``body``, ``left_hand``, ``right_hand``, ``face``: (F, points, 3) each, in pixels of the photo."""

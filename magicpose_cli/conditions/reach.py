@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, Person
+from magicpose_cli.conditions.draw import Person
 from magicpose_cli.core import keypoints as kp
 from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
 from magicpose_cli.core.names import FRAMINGS
 from magicpose_cli.core.pose_track import PoseTrack
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, Person
+from magicpose_cli.conditions.draw import Person
 from magicpose_cli.conditions.head_shape import BODY_POINTS, Heads, read_heads
 from magicpose_cli.conditions.proportions import LONG_QUANTILE, Proportions, measure
 from magicpose_cli.core import keypoints as kp
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
 
 _DETAIL = max(DETAIL_THRESHOLD, 1e-9)
 

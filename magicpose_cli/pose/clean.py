@@ -4,22 +4,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from magicpose_cli.core.keypoints import BODY_THRESHOLD
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
 from magicpose_cli.pose.detector import PART_SLICES
+from magicpose_cli.pose.doubt import doubtful_limbs, without_overlong_bones
 from magicpose_cli.pose.gaps import bridge_gaps
 from magicpose_cli.pose.smooth import smooth
 from magicpose_cli.pose.swaps import mend_swaps
-from magicpose_cli.pose.trust import breaks_of, leaps_of, without_impossible_hands, without_spikes
+from magicpose_cli.pose.trust import breaks_of, leaps_of, without_impossible_hands, without_scraps, without_spikes
 
 
 @dataclass(frozen=True)
 class Cleaned:
     """(F, 130, 3) points, and what was done to them: (F,) True in frames where left and right were changed, and for
-    each part in frames where points of it were filled in."""
+    each part in frames where points of it were filled in. ``doubtful``: for each limb, (F,) True in frames where it
+    could not be as the detector gave it (``pose.doubt``)."""
 
     points: np.ndarray
     swapped: np.ndarray
     filled: dict[str, np.ndarray]
+    doubtful: dict[str, np.ndarray]
 
 
 def clean(points: np.ndarray, fps: float) -> Cleaned:
@@ -27,13 +30,25 @@ def clean(points: np.ndarray, fps: float) -> Cleaned:
     gaps."""
     size = size_of(points)
     breaks = breaks_of(points, size)
-    mended, swapped = mend_swaps(without_spikes(points, size, fps), size, fps)
-    whole, filled = bridge_gaps(without_impossible_hands(mended, size), fps, breaks)
+    points, swapped = mend_swaps(without_spikes(points, size, fps), size, fps)
+    doubtful = doubtful_limbs(points, size, fps, breaks)
+    points = without_scraps(without_impossible_hands(without_overlong_bones(points), size))
+    points, filled = bridge_gaps(points, fps, breaks)
+    points = without_overlong_bones(points)  # a joint filled in may lie far from one that was seen
+    filled &= points[..., 2] > 0
     return Cleaned(
-        points=smooth(whole, fps, breaks[:, None] | leaps_of(whole, size, fps)),
+        points=smooth(points, fps, breaks[:, None] | leaps_of(points, size, fps)),
         swapped=swapped,
         filled={part: filled[:, of].any(axis=1) for part, of in PART_SLICES.items()},
+        doubtful=doubtful,
     )
+
+
+def as_they_are(points: np.ndarray, fps: float) -> Cleaned:
+    """The points untouched, with what is doubtful about them."""
+    size, nothing = size_of(points), np.zeros(len(points), bool)
+    doubtful = doubtful_limbs(points, size, fps, breaks_of(points, size))
+    return Cleaned(points, nothing, dict.fromkeys(PART_SLICES, nothing), doubtful)
 
 
 def size_of(points: np.ndarray) -> float:
@@ -46,16 +61,23 @@ def size_of(points: np.ndarray) -> float:
     return max(float(np.median(sides)), 1.0) if sides else 1.0
 
 
-def jitter(points: np.ndarray) -> dict[str, float | None]:
-    """How restless each part is: how far a point lies off the middle between itself a frame before and a frame after,
-    in thousandths of the person's size; the median over points and frames. None where a part is not seen so long.
+def jitter(before: np.ndarray, after: np.ndarray) -> dict[str, tuple[float, float] | None]:
+    """How much the points of each part tremble in two versions of a person, in pixels: before and after cleaning.
+
+    How far a point lies off the middle between itself a frame before and a frame after; the median over points and
+    frames that are in both. None where a part is in no three frames in a row.
     """
-    size = size_of(points)
-    out: dict[str, float | None] = {}
+    out: dict[str, tuple[float, float] | None] = {}
     for part, of in PART_SLICES.items():
-        there = points[:, of, 2] >= (BODY_THRESHOLD if part == "body" else 1e-6)
-        path = points[:, of, :2].astype(np.float64)
+        least = BODY_THRESHOLD if part == "body" else DETAIL_THRESHOLD
+        there = (before[:, of, 2] >= least) & (after[:, of, 2] >= least)
         known = there[:-2] & there[1:-1] & there[2:]
-        off = np.linalg.norm(path[1:-1] - (path[:-2] + path[2:]) / 2, axis=2)[known]
-        out[part] = round(float(np.median(off)) / size * 1000, 3) if len(off) else None
+        off = [_off_the_middle(points[:, of, :2])[known] for points in (before, after)]
+        out[part] = (float(np.median(off[0])), float(np.median(off[1]))) if known.any() else None
     return out
+
+
+def _off_the_middle(path: np.ndarray) -> np.ndarray:
+    """(F, n, 2) → (F - 2, n): from the middle between a place's neighbours in time to itself."""
+    middle = (path[:-2].astype(np.float64) + path[2:]) / 2
+    return np.asarray(np.linalg.norm(path[1:-1] - middle, axis=2))

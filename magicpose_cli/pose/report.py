@@ -6,15 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD, LEFT_WRIST, RIGHT_WRIST
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, LEFT_WRIST, RIGHT_WRIST
 from magicpose_cli.core.pose_track import PoseTrack
+from magicpose_cli.core.seen import is_seen
 from magicpose_cli.pose.clean import size_of
 from magicpose_cli.pose.detector import PARTS
+from magicpose_cli.pose.doubt import LIMBS
+from magicpose_cli.pose.follow import may_be_nobody, number_there_at_once
 from magicpose_cli.pose.gaps import LONGEST_GAP
 from magicpose_cli.pose.ranges import Ranges, amount, count_frames, percent, ranges_of, ranges_text
 from magicpose_cli.pose.track import FollowedClip
 
 _CLOSE_CALL = 0.75  # the second largest person's area as a share of the largest one's
+_OUTER = {"arm": "forearm", "leg": "lower leg"}
+_PREVIEW = "('magicpose extract VIDEO --preview' writes it)"
 _PART_NAMES = {"body": "body", "left_hand": "left hand", "right_hand": "right hand", "face": "face"}
 
 
@@ -22,12 +27,17 @@ _PART_NAMES = {"body": "body", "left_hand": "left hand", "right_hand": "right ha
 class PoseReport:
     """Which frames lack the person, in what share of all frames each part is seen, and what was done about it.
 
-    Seen is a part of which a point is sure enough to be drawn (``BODY_THRESHOLD``, ``DETAIL_THRESHOLD``).
+    Seen is a body of which a point is sure enough to be drawn (``BODY_THRESHOLD``), and a hand or face of which enough
+    points are (``core.seen``).
     Ranges hold (first, last) frame numbers from 0, both inclusive. ``people`` is how many were found, ``person`` the
-    number of the one followed, ``runner_up`` that of another one about as large, where the largest was asked for.
-    ``doubtful``: frames in which the person may have been taken for another. ``swapped``: left and right were changed.
-    ``filled``: points of that part were filled in. ``jitter``: before and after, in thousandths of the person's size
-    (``pose.clean.jitter``). ``height``: the person's size as a share of the picture's shorter side.
+    number of the one followed, ``right`` the one that ``--person right`` means (``left`` is 0), ``runner_up`` that of
+    another one about as large, where the largest was asked for.
+    ``uncertain``: numbers of people who may be none (``pose.follow.may_be_nobody``). ``missing_limbs``: where an arm, a
+    leg, or its outer half alone, is not seen though the person is, for longer than a gap that is filled; limbs that are
+    never seen are ``unseen_limbs``. ``doubtful_limbs``: where one could not be as the detector gave it
+    (``pose.doubt``). ``doubtful``: frames in which the person may have been taken for another. ``swapped``: left and
+    right were changed. ``filled``: points of that part were filled in. ``jitter``: how much points tremble, before and
+    after, in pixels (``pose.clean.jitter``). ``height``: the person's size as a share of the picture's shorter side.
     """
 
     frames: int
@@ -41,11 +51,16 @@ class PoseReport:
     height: float
     people: int = 1
     person: int = 0
+    right: int = 0
     runner_up: int | None = None
+    uncertain: tuple[int, ...] = ()
+    missing_limbs: dict[str, Ranges] = field(default_factory=dict)
+    unseen_limbs: tuple[str, ...] = ()
+    doubtful_limbs: dict[str, Ranges] = field(default_factory=dict)
     doubtful: Ranges = ()
     swapped: Ranges = ()
     filled: dict[str, Ranges] = field(default_factory=dict)
-    jitter: dict[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    jitter: dict[str, tuple[float, float] | None] = field(default_factory=dict)
 
     @property
     def frames_with_person(self) -> int:
@@ -54,10 +69,16 @@ class PoseReport:
     def sentences(self) -> list[str]:
         """For people: who is followed and where, how often each part was seen, what was mended, and what to do."""
         said = [self._who(), self._parts()]
+        if self.unseen_limbs:
+            said.append(f"Never seen: {', '.join(self.unseen_limbs)}.")
+        if self.missing_limbs:
+            said.append(f"Not seen for longer than {LONGEST_GAP} s: {_where(self.missing_limbs)}.")
+        if self.doubtful_limbs:
+            said.append(f"Doubtful, however sure the detector was: {_where(self.doubtful_limbs)}.")
         if self.people > 1:
             said.append(
-                f"{self.people} people were found; number {self.person} is followed. people.png numbers them, in the "
-                "frame with most people."
+                f"{self.people} people were found; number {self.person} is followed; left is 0, right is {self.right}. "
+                "people.png numbers them, in the frame with most people."
             )
         if self.doubtful:
             said.append(f"In doubt who is who: {ranges_text(self.doubtful)}.")
@@ -69,12 +90,12 @@ class PoseReport:
             )
             said.append(f"Gaps of up to {LONGEST_GAP} s were filled: {parts}.")
         calmed = [
-            f"{_PART_NAMES[part]} {before:.1f} → {after:.1f}"
-            for part, (before, after) in self.jitter.items()
-            if before is not None and after is not None and before != after
+            f"{_PART_NAMES[part]} {pair[0]:.1f} → {pair[1]:.1f}"
+            for part, pair in self.jitter.items()
+            if pair and f"{pair[0]:.1f}" != f"{pair[1]:.1f}"
         ]
         if calmed:
-            said.append(f"Jitter, in thousandths of the person's size: {', '.join(calmed)}.")
+            said.append(f"Trembling from frame to frame, in pixels, before → after smoothing: {', '.join(calmed)}.")
         return said + self.advice()
 
     def advice(self) -> list[str]:
@@ -85,10 +106,25 @@ class PoseReport:
                 f"A close call: person {self.runner_up} is about as large as person {self.person}. "
                 f"If it is the wrong one: --person {self.runner_up}."
             )
+        for number in self.uncertain:
+            said.append(
+                f"Person {number} may be no person but a thing taken for one: he hardly moves or quivers, and the "
+                f"detector is not sure. Look at the preview {_PREVIEW}."
+            )
         if self.doubtful:
             said.append(
-                "Look there at the preview ('magicpose extract VIDEO --preview' writes it): where the skeleton changes "
-                "to another person, cut with --start/--end."
+                f"Look there at the preview {_PREVIEW}: where the skeleton changes to another person, cut with "
+                "--start/--end."
+            )
+        if self.missing_limbs:
+            said.append(
+                "The model guesses a limb that is not seen. Where it is hidden or out of the picture, take another "
+                "part of the video with --start/--end; else more light or another --detector may find it."
+            )
+        if self.doubtful_limbs:
+            said.append(
+                f"Look at those limbs in the preview {_PREVIEW}: where they are wrong, cut with --start/--end, or try "
+                "another --detector."
             )
         said += self._cut()
         if self.height < 0.25:
@@ -108,18 +144,18 @@ class PoseReport:
             )
         if count_frames(self.swapped) > 0.1 * self.frames:
             said.append(
-                "Left and right were mixed up often: look at the preview ('magicpose extract VIDEO --preview' writes "
-                "it), and try another --detector."
+                f"Left and right were mixed up often: look at the preview {_PREVIEW}, and try another --detector."
             )
         return said
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; ranges as lists of two."""
         lists = {name: _lists(getattr(self, name)) for name in ("without_person", "doubtful", "swapped")}
-        parts = {
-            "filled": {part: _lists(ranges) for part, ranges in self.filled.items()},
-            "jitter": {part: list(pair) for part, pair in self.jitter.items()},
+        parts: dict[str, dict[str, Any]] = {
+            name: {each: _lists(ranges) for each, ranges in getattr(self, name).items()}
+            for name in ("filled", "missing_limbs", "doubtful_limbs")
         }
+        parts["jitter"] = {part: pair and [round(pixels, 3) for pixels in pair] for part, pair in self.jitter.items()}
         return asdict(self) | lists | parts | {"fps": str(self.fps), "advice": self.advice()}
 
     def _who(self) -> str:
@@ -157,9 +193,12 @@ class PoseReport:
 
 def report(track: PoseTrack, followed: FollowedClip | None = None) -> PoseReport:
     """Look through a track of at least one frame; ``followed`` is how it came about, where that is known."""
-    least = dict.fromkeys(PARTS, DETAIL_THRESHOLD) | {"body": BODY_THRESHOLD}
-    seen = {part: (getattr(track, part)[..., 2] >= least[part]).any(axis=1) for part in PARTS}
+    seen = {part: is_seen(getattr(track, part)) for part in PARTS if part != "body"}
+    seen["body"] = (track.body[..., 2] >= BODY_THRESHOLD).any(axis=1)
     person = np.any(list(seen.values()), axis=0)
+    missing = _missing_limbs(track, person)
+    unseen = tuple(limb for limb, frames in missing.items() if person.any() and (frames == person).all())
+    longest = max(1, int(LONGEST_GAP * track.fps))
     points = np.concatenate([getattr(track, part) for part in PARTS], axis=1)
     more: dict[str, Any] = {}
     if followed is not None:
@@ -167,7 +206,16 @@ def report(track: PoseTrack, followed: FollowedClip | None = None) -> PoseReport
         more = {
             "people": len(followed.people),
             "person": followed.chosen,
+            "right": number_there_at_once(followed.people, float(track.fps)) - 1,
             "runner_up": _runner_up([p.area for p in followed.people]) if followed.asked == "largest" else None,
+            "uncertain": tuple(
+                number for number, each in enumerate(followed.people) if may_be_nobody(each, float(track.fps))
+            ),
+            "doubtful_limbs": {
+                limb: ranges_of(np.flatnonzero(frames))
+                for limb, frames in followed.doubtful_limbs.items()
+                if frames.any()
+            },
             "doubtful": ranges_of(np.array(chosen.doubtful)),
             "swapped": ranges_of(np.flatnonzero(followed.swapped)),
             "filled": {part: ranges_of(np.flatnonzero(frames)) for part, frames in followed.filled.items()},
@@ -178,10 +226,38 @@ def report(track: PoseTrack, followed: FollowedClip | None = None) -> PoseReport
         fps=track.fps,
         without_person=ranges_of(np.flatnonzero(~person)),
         share_wrists=float((track.body[:, [LEFT_WRIST, RIGHT_WRIST], 2] >= BODY_THRESHOLD).all(axis=1).mean()),
+        missing_limbs={
+            limb: long
+            for limb, frames in missing.items()
+            if limb not in unseen and (long := _longer(ranges_of(np.flatnonzero(frames)), longest))
+        },
+        unseen_limbs=unseen,
         height=size_of(points) / min(track.width, track.height) if person.any() else 0.0,
         **{f"share_{part}": float(frames.mean()) for part, frames in seen.items()},
         **more,
     )
+
+
+def _missing_limbs(track: PoseTrack, person: np.ndarray) -> dict[str, np.ndarray]:
+    """For each arm and leg, and then for its outer half alone, (F,) True where the person is there and it is not."""
+    there = track.body[..., 2] >= BODY_THRESHOLD
+    missing = {}
+    for limb, (root, middle, end) in LIMBS.items():
+        side, kind = limb.split()
+        inner = there[:, [root, middle]].all(axis=1)
+        missing[limb] = person & ~inner
+        missing[f"{side} {_OUTER[kind]}"] = person & inner & ~there[:, end]
+    return missing
+
+
+def _longer(ranges: Ranges, frames: int) -> Ranges:
+    """The stretches of more than so many frames."""
+    return tuple((first, last) for first, last in ranges if last - first + 1 > frames)
+
+
+def _where(ranges: dict[str, Ranges]) -> str:
+    """``left arm in frames 3-20; right leg in frame 7``."""
+    return "; ".join(f"{name} in {ranges_text(each)}" for name, each in ranges.items())
 
 
 def _runner_up(areas: list[float]) -> int | None:

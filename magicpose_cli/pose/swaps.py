@@ -99,8 +99,9 @@ def _hands_at_wrists(points: np.ndarray) -> np.ndarray:
 
     def apart(hand: int, wrist: int) -> np.ndarray:
         distance = np.linalg.norm(roots[:, hand, :2] - wrists[:, wrist, :2], axis=1)
-        return np.where((roots[:, hand, 2] > 0) & (wrists[:, wrist, 2] > 0), distance, 0.0)
+        return np.where(roots[:, hand, 2] > 0, distance, 0.0)
 
-    crossed = apart(0, 1) + apart(1, 0) < apart(0, 0) + apart(1, 1)
+    # With one wrist unknown, nothing says that the hand is not at that one.
+    crossed = (wrists[..., 2] > 0).all(axis=1) & (apart(0, 1) + apart(1, 0) < apart(0, 0) + apart(1, 1))
     points[crossed, left], points[crossed, right] = points[crossed, right], points[crossed, left].copy()
     return points

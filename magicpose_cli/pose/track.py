@@ -13,11 +13,12 @@ from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.errors import InputError, NoPersonError, UsageError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
-from magicpose_cli.pose.clean import Cleaned, clean, jitter
+from magicpose_cli.pose.clean import as_they_are, clean, jitter
 from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDetector
 from magicpose_cli.pose.follow import FollowedPerson, follow, number_there_at_once
+from magicpose_cli.pose.trust import without_scraps
 
-METHOD_VERSION = 2
+METHOD_VERSION = 3
 """Of what becomes of a detector's people here (``follow``, ``clean``): raised with each change to the poses that come
 out, so that poses kept by an earlier version are not taken for today's."""
 
@@ -30,8 +31,9 @@ class FollowedClip:
     """One person's track, and what is to be known about it.
 
     ``people`` are all the people of the clip by their numbers, as the detector saw them, ``chosen`` is the number of
-    the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,) and ``filled`` (F,) for each part say in
-    which frames left and right were changed and points filled in; ``jitter`` holds each part's before and after
+    the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,), ``filled`` (F,) for each part and
+    ``doubtful_limbs`` (F,) for each limb say in which frames left and right were changed, points filled in, and a limb
+    could not be as it was found (``pose.doubt``); ``jitter`` holds each part's before and after
     (``pose.clean.jitter``).
     """
 
@@ -41,7 +43,8 @@ class FollowedClip:
     asked: str
     swapped: np.ndarray
     filled: dict[str, np.ndarray]
-    jitter: dict[str, tuple[float | None, float | None]]
+    doubtful_limbs: dict[str, np.ndarray]
+    jitter: dict[str, tuple[float, float] | None]
 
 
 def extract_track(
@@ -117,13 +120,10 @@ def follow_person(
     chosen = _chosen(people, person, fps, clip, len(found))
     points = np.zeros((len(found), sum(PARTS.values()), 3), np.float32)
     points[people[chosen].frames] = people[chosen].points
-    if raw:
-        cleaned = Cleaned(points, np.zeros(len(points), bool), {part: np.zeros(len(points), bool) for part in PARTS})
-    else:
-        cleaned = clean(points, fps)
-    before, after = jitter(points), jitter(cleaned.points)
+    cleaned = as_they_are(points, fps) if raw else clean(points, fps)
     inside = ((cleaned.points[..., :2] >= 0) & (cleaned.points[..., :2] <= (clip.width, clip.height))).all(axis=-1)
     shown = np.where(inside[..., None], cleaned.points, np.float32(0))
+    shown = shown if raw else without_scraps(shown)  # the rest of a hand at the picture's edge
     parts = {part: shown[:, of] for part, of in PART_SLICES.items()}
     return FollowedClip(
         track=PoseTrack(**parts, width=clip.width, height=clip.height, fps=clip.fps),
@@ -132,7 +132,8 @@ def follow_person(
         asked=person,
         swapped=cleaned.swapped,
         filled=cleaned.filled,
-        jitter={part: (before[part], after[part]) for part in PARTS},
+        doubtful_limbs=cleaned.doubtful,
+        jitter=jitter(points, cleaned.points),
     )
 
 

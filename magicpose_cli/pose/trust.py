@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from magicpose_cli.core import seen
 from magicpose_cli.core.keypoints import BODY_COUNT, BODY_THRESHOLD, LEFT_WRIST, NECK, NOSE, RIGHT_WRIST, SIDES
 from magicpose_cli.pose.detector import PART_SLICES
 
@@ -24,8 +25,8 @@ def breaks_of(points: np.ndarray, size: float) -> np.ndarray:
     """(F,) True where a frame does not go on from the one before: the whole body is elsewhere all at once."""
     body = points[:, :BODY_COUNT]
     broken = np.zeros(len(points), bool)
-    seen = np.flatnonzero((body[..., 2] > 0).any(axis=1))
-    for before, after in itertools.pairwise(seen.tolist()):
+    there = np.flatnonzero((body[..., 2] > 0).any(axis=1))
+    for before, after in itertools.pairwise(there.tolist()):
         both = (body[before, :, 2] > 0) & (body[after, :, 2] > 0)
         if both.any():
             step = np.median(np.linalg.norm(body[after, both, :2] - body[before, both, :2], axis=1))
@@ -67,6 +68,14 @@ def without_impossible_hands(points: np.ndarray, size: float) -> np.ndarray:
     for hand, distance, other in ((_LEFT, to_wrist[0], to_wrist[1]), (_RIGHT, to_wrist[1], to_wrist[0])):
         doubled = one_place & (np.nan_to_num(distance, nan=np.inf) > np.nan_to_num(other, nan=np.inf))
         out[doubled | (distance > _FROM_WRIST * size), hand] = 0
+    return out
+
+
+def without_scraps(points: np.ndarray) -> np.ndarray:
+    """(F, 130, 3) points without hands and faces of which too few points are there to be seen (``core.seen``)."""
+    out = points.copy()
+    for part in ("left_hand", "right_hand", "face"):
+        out[:, PART_SLICES[part]] = seen.without_scraps(points[:, PART_SLICES[part]])
     return out
 
 

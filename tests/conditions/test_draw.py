@@ -10,7 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD, draw_pose_map, draw_track, stroke_for
+from magicpose_cli.conditions.draw import draw_pose_map, draw_track, stroke_for
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
 from magicpose_cli.core.pose_track import PoseTrack
 
 STORED = Path(__file__).parent / "pose_maps.npz"

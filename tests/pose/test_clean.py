@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from magicpose_cli.core.keypoints import BODY_COUNT, BODY_MIRRORED, LEFT_WRIST, RIGHT_WRIST
-from magicpose_cli.pose.clean import clean, jitter, size_of
+from magicpose_cli.pose.clean import clean, jitter
 from magicpose_cli.pose.detector import PART_SLICES
 from magicpose_cli.pose.gaps import FILLED_CONFIDENCE, LONGEST_GAP
 from magicpose_cli.pose.smooth import smooth
 
 FPS = 25.0
+LEFT_HAND, RIGHT_HAND, FACE = (PART_SLICES[part] for part in ("left_hand", "right_hand", "face"))
 
 
 def noisy(points: np.ndarray, pixels: float, seed: int = 0) -> np.ndarray:
@@ -33,7 +34,8 @@ def test_noise_goes_and_the_error_against_the_truth_falls(dance, fps, part):
     cleaned = clean(spoilt, fps)
     limit = {10.0: 0.95, 25.0: 0.7, 60.0: 0.55}[fps]  # the fewer frames a second, the less is there to average
     assert error(cleaned.points, truth, PART_SLICES[part]) < limit * error(spoilt, truth, PART_SLICES[part])
-    assert jitter(cleaned.points)[part] < limit * jitter(spoilt)[part]
+    before, after = jitter(spoilt, cleaned.points)[part]
+    assert after < limit * before
     assert not cleaned.swapped.any() and not any(frames.any() for frames in cleaned.filled.values())
 
 
@@ -97,6 +99,27 @@ def test_hands_go_to_the_wrist_that_they_lie_at(dance):
         truth[10:15, PART_SLICES["left_hand"]],
     )
     assert error(clean(spoilt, FPS).points, truth) < 1.0
+
+
+@pytest.mark.parametrize("hidden", [LEFT_WRIST, RIGHT_WRIST])
+def test_a_hand_stays_at_the_wrist_that_is_seen(dance, hidden):
+    truth = dance(60, wave=1)
+    spoilt, gone = truth.copy(), LEFT_HAND if hidden == LEFT_WRIST else RIGHT_HAND
+    spoilt[:, [hidden, *range(130)[gone]]] = 0
+    spoilt[::9, hidden] = truth[::9, hidden]  # now and then
+    cleaned = clean(spoilt, FPS).points
+    assert not cleaned[:, gone].any()
+    there = RIGHT_HAND if hidden == LEFT_WRIST else LEFT_HAND
+    assert cleaned[:, there, 2].all() and error(cleaned, truth, there) < 1
+
+
+@pytest.mark.parametrize("part", [LEFT_HAND, FACE])
+def test_scraps_of_a_hand_or_a_face_are_taken_away(dance, part):
+    shown = dance(60)
+    shown[20:50, part.start + 6 : part.stop] = 0  # 6 points of 21 or 70
+    cleaned = clean(shown, FPS).points
+    assert not cleaned[20:50, part].any()
+    assert cleaned[:20, part].all() and cleaned[50:, part].all()
 
 
 def test_short_gaps_are_filled_on_the_way_and_long_ones_stay(dance):
@@ -163,15 +186,18 @@ def test_a_clip_of_few_frames(dance, frames):
 def test_nobody_stays_nobody():
     nobody = np.zeros((20, 130, 3), np.float32)
     assert not clean(nobody, FPS).points.any()
-    assert set(jitter(nobody).values()) == {None}
+    assert set(jitter(nobody, nobody).values()) == {None}
 
 
-def test_jitter_is_in_thousandths_of_the_size(dance):
+def test_jitter_is_in_pixels_and_of_the_same_points_before_and_after(dance):
     truth = np.repeat(dance(1), 50, axis=0)
     spoilt = truth.copy()
     spoilt[::2, :, 0] += 4  # every point 4 pixels off the middle between its neighbours in time
-    assert jitter(spoilt)["body"] == pytest.approx(4000 / size_of(spoilt), abs=0.01)
-    assert jitter(truth)["body"] == 0
+    spoilt[20:, LEFT_HAND] = 0
+    restless = truth.copy()
+    restless[20::2, LEFT_HAND, 0] += 9  # filled in: not in both
+    told = jitter(spoilt, restless)
+    assert told["body"] == (4, 0) and told["left_hand"] == (4, 0)
 
 
 def test_smoothing_holds_little_for_each_frame(dance):

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from magicpose_cli.core.keypoints import LEFT_ANKLE, LEFT_WRIST, RIGHT_ANKLE, RIGHT_ELBOW, RIGHT_WRIST
 from magicpose_cli.core.pose_track import PoseTrack
-from magicpose_cli.pose.detector import PART_SLICES
+from magicpose_cli.pose.detector import PART_SLICES, PARTS
 from magicpose_cli.pose.follow import FollowedPerson
 from magicpose_cli.pose.ranges import ranges_of, ranges_text
 from magicpose_cli.pose.report import report
@@ -19,7 +20,7 @@ from magicpose_cli.pose.track import FollowedClip
 def track_with(body=(), face=(), left_hand=(), right_hand=(), frames=10) -> PoseTrack:
     track = PoseTrack.empty(frames, 64, 48, Fraction(25))
     for part, there in (("body", body), ("face", face), ("left_hand", left_hand), ("right_hand", right_hand)):
-        getattr(track, part)[list(there), 3] = 5, 6, 0.5
+        getattr(track, part)[list(there)] = 5, 6, 0.5
     return track
 
 
@@ -49,6 +50,59 @@ def test_what_is_too_unsure_to_be_drawn_is_not_seen():
     assert (quality.share_body, quality.share_face, quality.without_person) == (0.6, 0.8, ((0, 1),))
 
 
+def test_a_few_points_are_no_hand_and_no_face():
+    track = track_with(body=range(10), face=range(10), left_hand=range(10), right_hand=range(10))
+    track.left_hand[:4, 6:], track.right_hand[:4, 7:] = 0, 0  # of 21 points
+    track.face[:5, 23:], track.face[5:, 24:] = 0, 0  # of 70
+    quality = report(track)
+    assert (quality.share_left_hand, quality.share_right_hand, quality.share_face) == (0.6, 1, 0.5)
+
+
+def test_a_limb_that_is_away_for_long_is_named_with_frames_and_advice(dance):
+    track = followed_clip(dance).track
+    track.body[10:30, LEFT_WRIST] = 0
+    track.body[20:35, [RIGHT_ELBOW, RIGHT_WRIST]] = 0
+    track.body[30:42, RIGHT_ANKLE] = 0  # no longer than a gap that is filled
+    track.body[:, LEFT_ANKLE] = 0
+    quality = report(track)
+    assert quality.missing_limbs == {"left forearm": ((10, 29),), "right arm": ((20, 34),)}
+    assert quality.unseen_limbs == ("left lower leg",)
+    said = quality.sentences()
+    assert "Not seen for longer than 0.5 s: left forearm in frames 10-29; right arm in frames 20-34." in said
+    assert "Never seen: left lower leg." in said
+    assert any(line.startswith("The model guesses a limb") for line in quality.advice())
+    assert json.loads(json.dumps(quality.to_json()))["missing_limbs"]["left forearm"] == [[10, 29]]
+
+
+def test_a_limb_is_not_missed_where_the_whole_person_is(dance):
+    track = followed_clip(dance).track
+    for part in PARTS:
+        getattr(track, part)[10:40] = 0
+    assert report(track).missing_limbs == {} and report(track).unseen_limbs == ()
+
+
+def test_a_doubtful_limb_is_told_with_frames(dance):
+    clip = followed_clip(dance)
+    clip = replace(clip, doubtful_limbs={"left arm": np.arange(50) == 7, "right leg": np.zeros(50, bool)})
+    quality = report(clip.track, clip)
+    assert "Doubtful, however sure the detector was: left arm in frame 7." in quality.sentences()
+    assert any(line.startswith("Look at those limbs") for line in quality.advice())
+    assert quality.to_json()["doubtful_limbs"] == {"left arm": [[7, 7]]}
+
+
+def test_somebody_still_of_whom_the_detector_is_unsure_may_be_nobody(dance):
+    still = np.repeat(dance(1), 50, axis=0)
+    unsure = still.copy()
+    unsure[..., 2] = 0.7
+    moving = dance(50)
+    moving[..., 2] = 0.7
+    clip = followed_clip(dance, people=tuple(FollowedPerson(np.arange(50), each) for each in (still, unsure, moving)))
+    clip.people[0].points[..., 2] = 0.95
+    quality = report(clip.track, clip)
+    assert quality.uncertain == (1,)
+    assert any(line.startswith("Person 1 may be no person") for line in quality.advice())
+
+
 def test_empty_ends_come_with_the_options_that_cut_them_off_and_empty_middles_with_their_length():
     advice = report(track_with(body=[*range(25, 50), *range(75, 90)], frames=100)).advice()
     assert any("--start 1.00 --end 3.60" in said for said in advice)
@@ -68,7 +122,8 @@ def followed_clip(dance, **changes) -> FollowedClip:
         asked="largest",
         swapped=quiet["body"],
         filled=quiet,
-        jitter=dict.fromkeys(parts, (None, None)),
+        doubtful_limbs={"left arm": quiet["body"]},
+        jitter=dict.fromkeys(parts),
     )
     return replace(clip, **changes)
 
@@ -76,7 +131,11 @@ def followed_clip(dance, **changes) -> FollowedClip:
 def test_a_close_call_is_told_with_the_way_out(dance):
     clip = followed_clip(dance)
     quality = report(clip.track, clip)
-    assert (quality.people, quality.person, quality.runner_up) == (2, 0, 1)
+    assert (quality.people, quality.person, quality.right, quality.runner_up) == (2, 0, 1, 1)
+    assert any(
+        said.startswith("2 people were found; number 0 is followed; left is 0, right is 1.")
+        for said in quality.sentences()
+    )
     assert any("--person 1" in said for said in quality.advice())
     assert report(clip.track, replace(clip, asked="left")).runner_up is None  # he has been chosen
     small = followed_clip(
@@ -103,7 +162,7 @@ def test_what_was_mended_is_told_in_frames(dance):
     assert "Left and right were mixed up, and mended, in frames 0-7." in said
     assert "Gaps of up to 0.5 s were filled: left hand in 4 frames." in said
     assert "In doubt who is who: frames 20-21." in said
-    assert "Jitter, in thousandths of the person's size: body 5.2 → 1.5." in said
+    assert "Trembling from frame to frame, in pixels, before → after smoothing: body 5.2 → 1.5." in said
     assert any(line.startswith("Left and right were mixed up often") for line in said)  # more than a tenth
     told = json.loads(json.dumps(quality.to_json()))
     assert told["filled"]["left_hand"] == [[3, 3], [10, 12]]

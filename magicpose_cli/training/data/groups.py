@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from magicpose_cli.conditions.draw import BODY_THRESHOLD, draw_track, stroke_for
+from magicpose_cli.conditions.draw import draw_track, stroke_for
 from magicpose_cli.conditions.framing import apply_framing
 from magicpose_cli.core.errors import UsageError
+from magicpose_cli.core.keypoints import BODY_THRESHOLD
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.pose.detector import PARTS
 from magicpose_cli.training.config import DataOptions

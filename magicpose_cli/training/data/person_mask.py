@@ -5,8 +5,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from magicpose_cli.conditions.draw import BODY_THRESHOLD, DETAIL_THRESHOLD
 from magicpose_cli.core import keypoints as kp
+from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
 
 _ARMS = (
     (kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW, kp.RIGHT_WRIST),

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from magicpose_cli.conditions.draw import DETAIL_THRESHOLD
-from magicpose_cli.core.keypoints import NECK, NOSE
+from magicpose_cli.core.keypoints import DETAIL_THRESHOLD, NECK, NOSE
+from magicpose_cli.core.seen import is_seen
 from magicpose_cli.pose.detector import PersonPose
 from magicpose_cli.training.data.dataset_request import UsableSkeleton
 
@@ -41,5 +41,5 @@ def certain_points(
 
 
 def sees(pose: PersonPose, *parts: str) -> bool:
-    """Whether any of these parts (hands, face) has a point that is drawn."""
-    return any(bool((getattr(pose, part)[:, 2] >= DETAIL_THRESHOLD).any()) for part in parts)
+    """Whether any of these parts (hands, face) is seen (``core.seen``)."""
+    return any(bool(is_seen(getattr(pose, part))) for part in parts)
