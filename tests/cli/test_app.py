@@ -55,6 +55,9 @@ def test_errors_of_libraries_are_told_like_ours() -> None:
     assert exit_code(as_known_error(OutOfMemoryError("tried to allocate\nmany lines"))) == 41
     assert exit_code(as_known_error(MemoryError())) == 41
     assert exit_code(as_known_error(OSError(errno.ENOSPC, "full", "/x"))) == 21
+    for lost in ("CUDA error: unspecified launch failure\nmany lines", "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"):
+        assert exit_code(as_known_error(RuntimeError(lost))) == 40
+    assert exit_code(as_known_error(RuntimeError("CUDA error: out of memory"))) == 41
     assert as_known_error(ValueError()) is None
 
 
