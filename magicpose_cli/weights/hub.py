@@ -60,9 +60,9 @@ class Answer:
 
 
 def check_address() -> None:
-    """Raise UsageError where HF_ENDPOINT cannot be read as an address: the Hub's client would fail as it is imported."""
+    """Raise UsageError where HF_ENDPOINT cannot be read: the Hub's client would fail as it is imported."""
     try:
-        urlsplit(os.environ.get("HF_ENDPOINT", "")).port  # noqa: B018: reading it checks it
+        _ = urlsplit(os.environ.get("HF_ENDPOINT", "")).port  # reading the port checks it
     except ValueError as error:
         raise UsageError(
             f"HF_ENDPOINT is no web address: {error}", "correct it, or unset it to ask https://huggingface.co"
