@@ -225,7 +225,7 @@ def _write_log(error: BaseException) -> Path | None:
 
 
 def _fill_closed_streams() -> None:
-    """Where stdin, stdout or stderr is closed, no file that is opened later may get its number: libraries write there."""
+    """Where stdin, stdout or stderr is closed, no file may get its number later: libraries write there."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

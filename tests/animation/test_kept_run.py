@@ -11,8 +11,10 @@ import torch
 
 from magicpose_cli.animation.animator import animate
 from magicpose_cli.animation.extraction import extract
+from magicpose_cli.animation.kept_run import check_room
 from magicpose_cli.animation.request import AnimationRequest, ExtractionRequest
-from magicpose_cli.core.errors import OutputError
+from magicpose_cli.core.errors import DiskFullError, OutputError
+from magicpose_cli.core.work_folder import work_folder
 from magicpose_cli.pose import track
 
 FRAMES = 80  # two segments
@@ -196,6 +198,14 @@ def test_out_of_memory_keeps_what_is_done(request_of, tiny_model: Path, monkeypa
     listener = Listener()
     animate(asked, listener)
     assert listener.begun_with["animating"] >= 64 * 3 and asked.output.read_bytes() == expected
+
+
+def test_a_disk_too_small_is_told_with_numbers(request_of, tiny_model: Path) -> None:
+    asked = request_of(tiny_model)
+    with work_folder(asked.output) as work:
+        check_room(work, 80, 4 * 8 * 8, asked)
+        with pytest.raises(DiskFullError, match=r"keeps up to [0-9.]+ GB beside .*out\.mp4 .* are free there"):
+            check_room(work, 10**12, 4 * 8 * 8, asked)
 
 
 def test_an_extraction_goes_on_to_the_same_files(media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
