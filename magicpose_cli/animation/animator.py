@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from magicpose_cli.animation.black_frames import black_told
 from magicpose_cli.animation.inputs import Inputs, open_inputs
 from magicpose_cli.animation.kept_run import KeptRun, check_room, what_latents_hang_on
 from magicpose_cli.animation.marking import Marks, choose_marks
@@ -148,7 +149,7 @@ def _animate(
     with _sampled(pipeline, request, prepared, work, progress) as frames:
         report = write_video(
             request.output,
-            marks.watermarked(map(show, frames)),
+            marks.watermarked(map(show, black_told(frames, progress))),
             prepared.poses.fps,
             width=width,
             height=height,

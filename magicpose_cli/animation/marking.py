@@ -71,7 +71,8 @@ class Marks:
         try:
             return sign(file, self.facts, self.identity, source_type)
         except ValueError as error:  # the work of hours is worth more than its signature
-            self.progress.note(f"the video is not signed: {error}")
+            remedy = f"the key lies in {signing_root()}; without that folder a new one is made"
+            self.progress.note(f"the video is not signed: {error} ({remedy})")
             return False
 
 

@@ -34,6 +34,7 @@ from magicpose_cli.cli.exit_codes import BUG, DONE, exit_code
 from magicpose_cli.cli.options import Session, with_console
 from magicpose_cli.core import errors
 from magicpose_cli.core.disk import is_disk_full
+from magicpose_cli.core.memory import is_out_of_memory
 from magicpose_cli.core.opencv_guard import explain_opencv
 from magicpose_cli.core.paths import cache_root
 from magicpose_cli.core.signals import ENDING_SIGNALS
@@ -45,6 +46,8 @@ Examples:
   magicpose extract dance.mp4 -o poses/
   magicpose preview me.png poses/ -o look.png
   magicpose animate me.png poses/ -o me_dancing.mp4"""
+
+_OF_A_GPU = ("CUDA error", "cuDNN error", "CUDA driver error", "HIP error", "MPS backend")  # how torch's errors begin
 
 app = typer.Typer(
     name="magicpose",
@@ -111,6 +114,7 @@ class Stopped(BaseException):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process: with an exit code of cli/exit_codes.py, or by the signal that came."""
+    _fill_closed_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     before_dashes = arguments[: arguments.index("--")] if "--" in arguments else arguments
     session = Session(Console(as_json="--json" in before_dashes), debug="--debug" in before_dashes)
@@ -169,15 +173,21 @@ def _report(error: BaseException, session: Session) -> int:
 
 
 def as_known_error(error: BaseException) -> errors.MagicPoseError | None:
-    """The error as one of the tree: out-of-memory and disk-full errors of other libraries are told like ours."""
+    """The error as one of the tree: what other libraries say of memory, devices and full disks is told like ours."""
     if isinstance(error, errors.MagicPoseError):
         return error
     if isinstance(error, ImportError):
         return explain_opencv(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    said = (str(error).splitlines() or [""])[0]
+    if is_out_of_memory(error):
         return errors.MemoryLimitError(
-            f"out of memory: {str(error).splitlines()[0] if str(error) else 'an allocation failed'}",
-            "use --offload where a GPU is too small, or a smaller --size",
+            f"out of memory: {said or 'an allocation failed'}",
+            "use --offload where a GPU is too small, or a smaller --size; 'animate --dry-run' tells what a run takes",
+        )
+    if type(error).__name__ == "AcceleratorError" or said.startswith(_OF_A_GPU):
+        return errors.DeviceError(
+            f"the GPU failed: {said}",
+            "'magicpose doctor' tells whether it still works; then run the same command again, or use --device cpu",
         )
     if is_disk_full(error):
         where = f" at {error.filename}" if getattr(error, "filename", None) else ""
@@ -212,6 +222,15 @@ def _write_log(error: BaseException) -> Path | None:
         except OSError:
             continue
     return None
+
+
+def _fill_closed_streams() -> None:
+    """Where stdin, stdout or stderr is closed, no file may get its number later: libraries write there."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
 
 
 def _catch_signals(session: Session) -> None:

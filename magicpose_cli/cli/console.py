@@ -146,7 +146,7 @@ class Console:
         self.verbose = verbose
         self.as_json = as_json
         self.emitted = False
-        self._stream = stream if stream is not None else sys.stderr
+        self._stream: TextIO | None = stream if stream is not None else sys.stderr
         self._clock = clock
         self._stages: list[_Stage] = []
         self._started_stages = 0
@@ -188,6 +188,8 @@ class Console:
             from rich.text import Text
 
             self._rich.print(Text(text), soft_wrap=True)
+            return
+        if self._stream is None:  # it was closed before the process began
             return
         try:
             print(text, file=self._stream, flush=True)
@@ -249,7 +251,11 @@ class Console:
 
     def _draws_live(self) -> bool:
         try:
-            return self._stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+            return (
+                self._stream is not None
+                and self._stream.isatty()
+                and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+            )
         except ValueError:  # closed
             return False
 

@@ -88,6 +88,9 @@ def with_console(command: Callable[..., dict[str, Any] | None]) -> Callable[...,
             arguments["context"] = context
         shown = ", ".join(f"{name}={value!s}" for name, value in arguments.items() if name != "context")
         console.detail(f"magicpose {__version__}, {command.__name__}: {shown}")
+        from magicpose_cli.weights.hub import check_address
+
+        check_address()
         began = time.monotonic()
         console.emit(command(console, **arguments))
         console.detail(f"took {duration(time.monotonic() - began)}")

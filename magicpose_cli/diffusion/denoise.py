@@ -6,18 +6,19 @@ Shapes: F frames, C latent channels, h, w latent size, T text tokens, D text wid
 import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from magicpose_cli.diffusion.appearance import write_appearance
 from magicpose_cli.diffusion.attention_bank import AttentionBank
+from magicpose_cli.diffusion.batch_size import BatchSize
 from magicpose_cli.diffusion.guidance import APPEARANCE, CONDITIONS, POSE, Guidance
 from magicpose_cli.diffusion.motion import Denoiser, run_denoiser
 from magicpose_cli.diffusion.pose_control import PoseEmbeddings, pose_residuals
 from magicpose_cli.diffusion.reference_attention import attach_read
-from magicpose_cli.diffusion.stock import ControlNetModel, SchedulerMixin, UNet2DConditionModel
+from magicpose_cli.diffusion.stock import ControlNetModel, SchedulerMixin, UNet2DConditionModel, UNetMotionModel
 from magicpose_cli.diffusion.text_attention import attach_text
 from magicpose_cli.diffusion.windows import Window
 
@@ -109,12 +110,12 @@ def denoise_stream(
     steps, each so far behind as windows reach. The result is that of all frames at once, and what is held does not
     grow with the clip: with windows that end within their segment one segment, else about one for each step.
     The schedulers know what the network predicts. Latents stay in their own number type (float32), networks run in
-    theirs.
+    theirs. Raises torch.OutOfMemoryError where one frame, or with temporal layers one window, is too much.
 
     ``on_step(held)`` is told after each step of a segment, with the segments that are under way: given these, and then
     those that were not begun, another call goes on from there to the same result. Their tensors change afterwards.
     """
-    bank, held = AttentionBank(), deque[Segment]()
+    bank, held, batch_size = AttentionBank(), deque[Segment](), BatchSize()
     for newest in segments:
         held.append(newest)
         with attach_text(networks.unet, networks.appearance_unet, networks.pose_controlnet):
@@ -126,7 +127,7 @@ def denoise_stream(
                 for segment in ready:
                     for window in windows_at(step, segment.start, segment.stop):
                         if window.start >= segment.start:  # else it was run for the segment before
-                            _run(networks, conditions, waiting, window, t, bank, guidance)
+                            _run(networks, conditions, waiting, window, t, bank, guidance, batch_size)
                             on_window(window)
                     segment.advance(t)
                     waiting.remove(segment)
@@ -149,8 +150,12 @@ def _run(
     t: Tensor,
     bank: AttentionBank,
     guidance: Guidance,
+    batch_size: BatchSize,
 ) -> None:
-    """Add what the networks say of ``window``, which lies within the consecutive ``segments``, to their predictions."""
+    """Add what the networks say of ``window``, which lies within the consecutive ``segments``, to their predictions.
+
+    Frames that do not see each other go through in smaller batches where the device's memory wants it.
+    """
     parts = [
         (
             segment,
@@ -162,10 +167,19 @@ def _run(
     scheduler = parts[0][0].scheduler
     noisy = torch.cat([segment.latents[frames] for segment, frames in parts])
     noisy = scheduler.scale_model_input(noisy, t).to(networks.unet.dtype)
-    guided = predict(networks, conditions, noisy, t, window, bank, CONDITIONS)
-    if guidance.has_unconditional:
-        kept = CONDITIONS - guidance.drops
-        guided = guidance.combine(guided, predict(networks, conditions, noisy, t, window, bank, kept))
+
+    def guided_part(first: int, last: int) -> Tensor:
+        part = replace(window, start=window.start + first, stop=window.start + last, weights=window.weights[first:last])
+        said = predict(networks, conditions, noisy[first:last], t, part, bank, CONDITIONS)
+        if guidance.has_unconditional:
+            kept = CONDITIONS - guidance.drops
+            said = guidance.combine(said, predict(networks, conditions, noisy[first:last], t, part, bank, kept))
+        return said
+
+    if isinstance(networks.unet, UNetMotionModel):
+        guided = guided_part(0, len(window))
+    else:
+        guided = torch.cat(list(batch_size.run(guided_part, len(window))))
     weighted = guided.new_tensor(window.weights).view(-1, 1, 1, 1) * guided
     for (segment, frames), part in zip(parts, weighted.split([f.stop - f.start for _, f in parts]), strict=True):
         segment.prediction[frames] += part

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from magicpose_cli.core.errors import IntegrityError
+from magicpose_cli.diffusion.batch_size import BatchSize
 from magicpose_cli.diffusion.stock import AutoencoderKL, randn_tensor
 
 DECODED_AT_ONCE = 4  # pictures that go through the VAE together
@@ -26,15 +28,33 @@ def encode_pictures(vae: AutoencoderKL, pictures: Tensor, chunk: int = DECODED_A
 
 
 def decode_latents(vae: AutoencoderKL, latents: Tensor, chunk: int = DECODED_AT_ONCE) -> Iterator[np.ndarray]:
-    """Latents (F, C, h, w) → RGB uint8 (H, W, 3) one by one, decoded ``chunk`` at a time."""
-    for part in latents.split(chunk):
-        pictures = ((decode_to_tensor(vae, part).float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        yield from pictures.movedim(1, -1).cpu().numpy()
+    """Latents (F, C, h, w) → RGB uint8 (H, W, 3) one by one, decoded ``chunk`` at a time, or fewer that fit.
+
+    Where half precision cannot hold the VAE's numbers, it goes on in float32. Raises IntegrityError where the pictures
+    are not finite all the same.
+    """
+    for pictures in BatchSize(chunk).run(lambda start, stop: _finite_pictures(vae, latents[start:stop]), len(latents)):
+        shown = ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        yield from shown.movedim(1, -1).cpu().numpy()
 
 
 def decode_to_tensor(vae: AutoencoderKL, latents: Tensor) -> Tensor:
     """Latents (F, C, h, w) → pictures (F, 3, H, W), about [-1, 1]."""
     return vae.decode((latents / vae.config.scaling_factor + _shift(vae)).to(vae.dtype)).sample
+
+
+def _finite_pictures(vae: AutoencoderKL, latents: Tensor) -> Tensor:
+    """As ``decode_to_tensor``, in float32: NaN would become black."""
+    pictures = decode_to_tensor(vae, latents).float()
+    if vae.dtype != torch.float32 and not torch.isfinite(pictures).all():
+        vae.to(torch.float32)
+        pictures = decode_to_tensor(vae, latents)
+    if not torch.isfinite(pictures).all():
+        raise IntegrityError(
+            "the pictures that the VAE makes of finite latents are not finite",
+            "its weights are damaged: download or convert them again",
+        )
+    return pictures
 
 
 def first_noise(

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from magicpose_cli.core.errors import InputError, IntegrityError, MemoryLimitError
+from magicpose_cli.core.memory import is_out_of_memory
 from magicpose_cli.diffusion.pipeline import MagicPosePipeline
 from magicpose_cli.diffusion.reference_attention import reference_layers
 from magicpose_cli.diffusion.schedulers import SCHEDULERS
@@ -137,9 +138,11 @@ def _load_network(folder: Path, name: str, cls: Any, dtype: torch.dtype) -> torc
             network, report = cls.from_pretrained(
                 part, local_files_only=True, use_safetensors=True, torch_dtype=dtype, output_loading_info=True
             )
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:  # each library raises its own, down to bare Exception
+        if is_out_of_memory(error):
+            raise MemoryLimitError(
+                f"there is not enough memory to load {part}", "close other programs, or use a smaller model"
+            ) from error
         raise IntegrityError(f"{part} cannot be loaded: {_first_line(error)}", _AGAIN) from error
     for kind, problem in (
         ("missing_keys", "lacks"),

@@ -5,6 +5,7 @@ Redirects are followed here, hop by hop: the Hub's answer names size and sha256 
 must not go along.
 """
 
+import os
 import re
 import ssl
 from collections.abc import Iterator
@@ -12,9 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
+from urllib.parse import urlsplit
 
 from magicpose_cli import __version__
-from magicpose_cli.core.errors import AccessError, DownloadError, IntegrityError, NotOnHubError, OfflineError
+from magicpose_cli.core.errors import (
+    AccessError,
+    DownloadError,
+    IntegrityError,
+    NotOnHubError,
+    OfflineError,
+    UsageError,
+)
 from magicpose_cli.weights.part_file import strong_etag
 from magicpose_cli.weights.patience import asked_wait
 from magicpose_cli.weights.registry import Weight
@@ -48,6 +57,16 @@ class Answer:
     start: int
     etag: str
     chunks: Iterator[bytes]
+
+
+def check_address() -> None:
+    """Raise UsageError where HF_ENDPOINT cannot be read: the Hub's client would fail as it is imported."""
+    try:
+        _ = urlsplit(os.environ.get("HF_ENDPOINT", "")).port  # reading the port checks it
+    except ValueError as error:
+        raise UsageError(
+            f"HF_ENDPOINT is no web address: {error}", "correct it, or unset it to ask https://huggingface.co"
+        ) from None
 
 
 @contextmanager

@@ -11,8 +11,10 @@ import torch
 
 from magicpose_cli.animation.animator import animate
 from magicpose_cli.animation.extraction import extract
+from magicpose_cli.animation.kept_run import check_room
 from magicpose_cli.animation.request import AnimationRequest, ExtractionRequest
-from magicpose_cli.core.errors import OutputError
+from magicpose_cli.core.errors import DiskFullError, OutputError
+from magicpose_cli.core.work_folder import work_folder
 from magicpose_cli.pose import track
 
 FRAMES = 80  # two segments
@@ -174,7 +176,7 @@ def test_what_is_kept_is_of_one_request_and_sound(request_of, tiny_model: Path) 
 
 
 def test_out_of_memory_keeps_what_is_done(request_of, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The device says that it has no more at the 40th pass of the denoiser: the second segment's."""
+    """From the 8th pass of the denoiser on, the second segment's, the device holds not even one frame."""
     from magicpose_cli.cli.app import as_known_error
     from magicpose_cli.diffusion import denoise
 
@@ -182,7 +184,7 @@ def test_out_of_memory_keeps_what_is_done(request_of, tiny_model: Path, monkeypa
 
     def until_full(*args, **kwargs):
         passes.append(1)
-        if len(passes) == 8:
+        if len(passes) >= 8:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return predict(*args, **kwargs)
 
@@ -192,9 +194,18 @@ def test_out_of_memory_keeps_what_is_done(request_of, tiny_model: Path, monkeypa
         animate(asked)
     assert "--offload" in as_known_error(caught.value).hint
     assert "go on from frame 64 of 80" in caught.value.__notes__[0]
+    monkeypatch.undo()
     listener = Listener()
     animate(asked, listener)
     assert listener.begun_with["animating"] >= 64 * 3 and asked.output.read_bytes() == expected
+
+
+def test_a_disk_too_small_is_told_with_numbers(request_of, tiny_model: Path) -> None:
+    asked = request_of(tiny_model)
+    with work_folder(asked.output) as work:
+        check_room(work, 80, 4 * 8 * 8, asked)
+        with pytest.raises(DiskFullError, match=r"keeps up to [0-9.]+ GB beside .*out\.mp4 .* are free there"):
+            check_room(work, 10**12, 4 * 8 * 8, asked)
 
 
 def test_an_extraction_goes_on_to_the_same_files(media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.exit_codes import EXIT_CODES, exit_code
 from magicpose_cli.cli.options import Session
 from magicpose_cli.core import errors
+from magicpose_cli.core.signals import ENDING_SIGNALS
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = ("demo", "download", "convert", "extract", "preview", "animate", "mux", "compare", "doctor", "train")
@@ -55,6 +56,9 @@ def test_errors_of_libraries_are_told_like_ours() -> None:
     assert exit_code(as_known_error(OutOfMemoryError("tried to allocate\nmany lines"))) == 41
     assert exit_code(as_known_error(MemoryError())) == 41
     assert exit_code(as_known_error(OSError(errno.ENOSPC, "full", "/x"))) == 21
+    for lost in ("CUDA error: unspecified launch failure\nmany lines", "cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"):
+        assert exit_code(as_known_error(RuntimeError(lost))) == 40
+    assert exit_code(as_known_error(RuntimeError("CUDA error: out of memory"))) == 41
     assert as_known_error(ValueError()) is None
 
 
@@ -181,7 +185,7 @@ def test_a_closed_stdout(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ENDING_SIGNALS)
 def test_a_signal_ends_the_process_by_that_signal_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     frames = make_frames(tmp_path / "frames", 2, side=512)
     for index in range(2, 200):

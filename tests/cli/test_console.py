@@ -90,7 +90,7 @@ def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> No
     assert "working" in stream.getvalue()
 
 
-@pytest.mark.parametrize("columns", [10, 30, 60, 80, 300])
+@pytest.mark.parametrize("columns", [10, 20, 30, 60, 80, 300])
 def test_a_terminal_of_any_width_shows_the_share(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", str(columns))

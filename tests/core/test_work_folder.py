@@ -116,6 +116,27 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
         assert work.names() == ["a"]
 
 
+def test_many_processes_take_turns(tmp_path: Path) -> None:
+    """Eight processes, 25 rounds each: a number that all of them count up loses nothing."""
+    code = (
+        "import sys\nfrom pathlib import Path\nimport numpy as np\n"
+        "from magicpose_cli.core.work_folder import work_folder\n"
+        "for turn in range(25):\n    try:\n"
+        "        with work_folder(Path(sys.argv[1]), waiting=lambda owner: None) as work:\n"
+        "            found = work.kept('count')\n"
+        "            count = found[1]['values'] if found else np.zeros(1, np.int64)\n"
+        "            work.keep('count', {}, {'values': count + 1})\n"
+        "            raise KeyboardInterrupt\n"  # as one that is stopped: what is kept stays
+        "    except KeyboardInterrupt:\n        pass\n"
+    )
+    run = [sys.executable, "-c", code, str(tmp_path / "out")]
+    others = [subprocess.Popen(run, cwd=Path(__file__).parents[2]) for _ in range(8)]
+    assert [other.wait(timeout=300) for other in others] == [0] * 8
+    with work_folder(tmp_path / "out") as work:
+        assert work.kept("count")[1]["values"].tolist() == [200]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_correctness_does_not_hang_on_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a shared disk's locks do nothing, one run may end, and remove the folder, while another goes on."""
     monkeypatch.setattr("fcntl.flock", lambda *_: None)

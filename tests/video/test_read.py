@@ -307,3 +307,23 @@ def test_a_wide_colour_profile_is_brought_to_srgb(tmp_path: Path) -> None:
     assert np.abs(read_image(tmp_path / "a.png")[0, 0].astype(int) - (200, 100, 50)).max() <= 1
     Image.new("RGB", (4, 4), (200, 100, 50)).save(tmp_path / "b.png", icc_profile=b"broken")
     assert read_image(tmp_path / "b.png")[0, 0].tolist() == [200, 100, 50]
+
+
+def test_a_size_that_changes_on_the_way_is_scaled_to_the_first(tmp_path: Path) -> None:
+    """VP8 says its size with each whole picture, and calls may change it."""
+    path = tmp_path / "call.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=10, width=64, height=48)
+        stream.pix_fmt = "yuv420p"
+        for index, (width, height) in enumerate([(64, 48), (128, 96)]):
+            encoder = av.CodecContext.create("libvpx", "w")
+            encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+            encoder.time_base, encoder.framerate = Fraction(1, 10), Fraction(10)
+            picture = np.full((height, width, 3), 200, np.uint8)
+            for packet in [*encoder.encode(av.VideoFrame.from_ndarray(picture)), *encoder.encode()]:
+                packet.stream, packet.pts, packet.dts = stream, index * 100, index * 100
+                packet.time_base = Fraction(1, 1000)
+                container.mux(packet)
+    frames = list(open_clip(path).frames())
+    assert [frame.shape for frame in frames] == [(48, 64, 3)] * 2
+    assert all(abs(int(frame.mean()) - 200) < 4 for frame in frames)

@@ -37,6 +37,15 @@ def test_each_end_has_its_code_and_its_sentence(name, code, words, clients, cont
         assert clients.path(name).read_bytes() == content and f"on disk: {clients.path(name)}" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("address", "code"), [("http://[::1", 2), ("http://host:many", 2), ("ftp://host", 30), ("nonsense", 30)]
+)
+def test_an_address_of_the_hub_that_is_none(address, code, clients):
+    done = clients.cli("download", "good", "--yes", "--tries", 1, names=("good",), HF_ENDPOINT=address)
+    assert done.returncode == code and "HF_ENDPOINT" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_offline_asked_once_and_verified(clients, content):
     done = clients.cli("download", "good", "--yes", names=("good",), HF_HUB_OFFLINE="1")
     assert done.returncode == 34 and "HF_HUB_OFFLINE forbids the network" in done.stderr

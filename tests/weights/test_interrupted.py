@@ -84,6 +84,16 @@ def test_two_processes_download_once(clients, hub, content, wait_for):
     assert len(hub.of("files", "gate")) == 1
 
 
+@pytest.mark.parametrize("rounds", [1, pytest.param(50, marks=pytest.mark.slow)])
+def test_eight_processes_download_once(rounds, clients, hub, content):
+    for turn in range(rounds):
+        shutil.rmtree(clients.weights, ignore_errors=True)
+        for told in [clients.finish(each) for each in [clients.start("good") for _ in range(8)]]:
+            assert told.results["good"]["paths"] == [str(clients.path("good"))]
+        assert clients.path("good").read_bytes() == content
+        assert len(hub.of("files", "good")) == turn + 1
+
+
 def test_where_locks_do_nothing_two_processes_still_end_with_the_right_file(clients, hub, content, wait_for):
     first = clients.start("gate", locks_do_nothing=True)
     wait_for(first, lambda line: half_done(line, len(content)))
