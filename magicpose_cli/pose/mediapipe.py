@@ -101,9 +101,8 @@ class MediaPipeDetector(PoseDetector):
         """Forget the people followed so far."""
         self._idle += [person.graph for person in self._followed]
         self._followed, self._lost, self._index = [], [], 0
-        with without_native_noise():
-            for graph in self._idle:
-                graph.restart()
+        for graph in self._idle:
+            graph.forget()
 
     def close(self) -> None:
         """Free the models; the detector is of no use afterwards."""
