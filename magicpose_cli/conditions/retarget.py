@@ -69,7 +69,7 @@ def fit_track(
     told = (
         f"The poses are fitted to the person in the photo: scaled by {met.scale:.2f}{changed}, by frame {met.anchor}."
     )
-    notes = (told, *describe_face(met.driver.heads, met.photo.heads), left_out, held)
+    notes = (told, _of_shoulders(met.photo), *describe_face(met.driver.heads, met.photo.heads), left_out, held)
     return replace(whole, track=fitted, notes=tuple(note for note in notes if note))
 
 
@@ -83,7 +83,7 @@ def fit_whole(
     told = (
         f"The poses are fitted to the person in the photo as a whole: scaled by {met.scale:.2f}, by frame {met.anchor}."
     )
-    return replace(whole, notes=(told,))
+    return replace(whole, notes=tuple(note for note in (told, _of_shoulders(met.photo)) if note))
 
 
 def require_person(reference_pose: Person | None) -> Person:
@@ -146,6 +146,17 @@ def _meet(driver: SeenPerson, photo: SeenPerson) -> _Meeting | None:
     if np.isfinite(floors).all():
         y = floors[1] - scale * floors[0]
     return _Meeting(driver, photo, joints, scale, (float(x), float(y)), root, anchor, floors)
+
+
+def _of_shoulders(photo: SeenPerson) -> str:
+    """A sentence where the photo's shoulders were dropped."""
+    if not photo.narrow:
+        return ""
+    return (
+        "The shoulders found in the photo are too narrow to be true, as happens in photos from behind: the driver's own "
+        "are used, scaled as the whole. Where the size is wrong, give the person's keypoints with --reference-poses, or "
+        "a photo from the front."
+    )
 
 
 def _anchor(joints: np.ndarray, photo: np.ndarray, root: int) -> int:
