@@ -30,12 +30,15 @@ class Inputs:
 
 @dataclass(frozen=True)
 class PreviewResult:
-    """The picture that was written, and sentences on fit and framing."""
+    """The picture that was written, sentences on fit and framing, and the frame in which poses and photo were matched
+    (None where nothing was fitted).
+    """
 
     output: Path
     frames: int
     canvas: tuple[int, int]
     notes: tuple[str, ...]
+    matched_frame: int | None
 
 
 def open_inputs(request: AnimationRequest, native_size: int, multiple: int, progress: Progress = SILENT) -> Inputs:
@@ -89,4 +92,5 @@ def preview(request: PreviewRequest, progress: Progress = SILENT) -> PreviewResu
         found.conditions.frame_count,
         (found.conditions.width, found.conditions.height),
         (*found.poses.notes, *found.conditions.notes),
+        found.conditions.matched,
     )

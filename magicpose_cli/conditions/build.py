@@ -55,8 +55,8 @@ def build_condition_set(
         assert track is not None
         poses, fitted = track, fit_track(track, reference_pose, fit, **photo)
     else:
-        poses = _track_of_maps(pose_maps, reference_pose, fit)
-        fitted = fit_whole(poses, reference_pose, fit, **photo)
+        poses, numbers = _track_of_maps(pose_maps, reference_pose, fit)
+        fitted = fit_whole(poses, reference_pose, fit, **photo, frames=numbers)
     reach = None
     if reference_pose is not None or framing == "person":
         reach = reach_of(fitted.track, reference_pose, threshold=threshold, detail_threshold=detail_threshold)
@@ -72,7 +72,7 @@ def build_condition_set(
         def moved_maps(start: int, stop: int) -> np.ndarray:
             return np.stack([_moved(m, scale, shift, width, height) for m in pose_maps.read(start, stop)])
 
-        return ConditionSet(canvas, pose_maps.frame_count, moved_maps, place, framed + fitted.notes)
+        return ConditionSet(canvas, pose_maps.frame_count, moved_maps, place, framed + fitted.notes, fitted.matched)
 
     on_canvas = fitted.track.map_points(place.scale, *place.offset, width, height)
     width_of_lines = stroke_for(round(math.sqrt(width * height))) if stroke is None else stroke
@@ -83,20 +83,20 @@ def build_condition_set(
         )
 
     notes = framed + fitted.notes + _outside(fitted.track, box, threshold)
-    return ConditionSet(canvas, len(poses), drawn_maps, place, notes)
+    return ConditionSet(canvas, len(poses), drawn_maps, place, notes, fitted.matched)
 
 
-def _track_of_maps(maps: PoseMapSource, reference_pose: Person | None, fit: str) -> PoseTrack:
-    """Joints of some of the maps: enough to fit the clip by. All missing where nothing is to be fitted."""
+def _track_of_maps(maps: PoseMapSource, reference_pose: Person | None, fit: str) -> tuple[PoseTrack, list[int]]:
+    """Joints of some of the maps, and their numbers: enough to fit the clip by. All missing where there is no fit."""
     empty = PoseTrack.empty(1, maps.width, maps.height, maps.fps or DEFAULT_RATE)
     if fit != "auto" or reference_pose is None:
-        return empty
-    numbers = np.unique(np.linspace(0, maps.frame_count - 1, _MEASURED_MAPS).astype(int))
-    joints = np.stack([find_joints(maps.read(n, n + 1)[0]) for n in numbers.tolist()])
+        return empty, [0]
+    numbers = np.unique(np.linspace(0, maps.frame_count - 1, _MEASURED_MAPS).astype(int)).tolist()
+    joints = np.stack([find_joints(maps.read(n, n + 1)[0]) for n in numbers])
     assert joints.shape[1:] == (kp.BODY_COUNT, 3)
     hidden = {"left_hand": empty.left_hand, "right_hand": empty.right_hand, "face": empty.face}
     blank = {name: np.repeat(points, len(joints), axis=0) for name, points in hidden.items()}
-    return PoseTrack(body=joints, width=maps.width, height=maps.height, fps=empty.fps, **blank)
+    return PoseTrack(body=joints, width=maps.width, height=maps.height, fps=empty.fps, **blank), numbers
 
 
 def _moved(pose_map: np.ndarray, scale: float, shift: np.ndarray, width: int, height: int) -> np.ndarray:

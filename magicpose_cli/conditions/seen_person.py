@@ -19,8 +19,8 @@ class SeenPerson:
     """One person over F frames, in pixels, NaN where a point is not to be trusted.
 
     ``joints`` are the body's 18, the hips' middle and the head's. ``heads`` and ``proportions`` are None where no frame
-    tells them; ``head_size`` is half a face's width where it is seen largest, or NaN. ``narrow`` is True where shoulders
-    were found, and dropped as too narrow to be true.
+    tells them; ``head_size`` is half a face's width where it is seen largest, or NaN. ``narrow`` is True where
+    shoulders were found, and dropped as too narrow to be true.
     """
 
     joints: np.ndarray  # (F, 20, 2)

@@ -204,7 +204,7 @@ def test_the_result_comes_back_into_the_whole_photo(media, request_here: Animati
 def test_a_preview_is_one_picture(request_here: AnimationRequest, tmp_path: Path) -> None:
     result = preview(PreviewRequest(request_here, tmp_path / "look.png"))
     assert read_image(result.output).shape[2] == 3
-    assert result.frames == 12
+    assert result.frames == 12 and result.matched_frame is None  # not fitted
     with pytest.raises(UsageError, match="picture"):
         preview(PreviewRequest(request_here, tmp_path / "look.mp4"))
 
@@ -215,6 +215,7 @@ def test_a_preview_shows_the_canvas_of_animate(media, request_here: AnimationReq
     shown = preview(PreviewRequest(request, tmp_path / "look.png"))
     assert shown.canvas == tuple(int(side) for side in plan_run(request).request["size"].split("x"))
     assert min(shown.canvas) == 256
+    assert f"matched on frame {shown.matched_frame}," in " ".join(shown.notes)
     for run in (plan_run, lambda odd: preview(PreviewRequest(odd, tmp_path / "odd.png"))):
         with pytest.raises(UsageError, match="multiple of 16"):
             run(replace(request, size="72"))

@@ -1,5 +1,6 @@
 """Condition sets from tracks and from drawn maps, and the pictures made of them."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -90,6 +91,22 @@ def test_fitted_maps_meet_the_person(track, person):
     joints = np.stack([find_joints(m) for m in conditions.pose_maps(0, 30)])
     middle = np.median(joints[:, kp.NECK, :2], axis=0)
     assert np.abs(middle - there.body[kp.NECK, :2]).max() < 5
+
+
+def test_the_frame_that_meets_the_photo_is_named(person):
+    """The photo's person raises an arm as the driver does in frame 17 alone; of maps only some are read."""
+    standing, raised = person(90, 128, 120), person(60, 300, 200)
+    for one in (raised, frame_17 := person(90, 128, 120)):
+        one.body[[3, 4], 1] = 2 * one.body[2, 1] - one.body[[3, 4], 1]
+    bodies = np.stack([frame_17.body if n == 17 else standing.body for n in range(200)])
+    clip = PoseTrack.empty(200, 256, 384, Fraction(25))
+    clip = replace(clip, body=bodies)
+    for poses in ({"track": clip}, {"pose_maps": source_of(draw_track(clip))}):
+        conditions = build_condition_set(photo_of(512, 512), reference_pose=raised, size=(512, 512), **poses)
+        assert conditions.matched == 17
+        assert any("matched on frame 17," in note for note in conditions.notes)
+        apart = build_condition_set(photo_of(512, 512), size=(512, 512), fit="none", **poses)
+        assert apart.matched is None and not any("matched" in note for note in apart.notes)
 
 
 def test_leaving_the_picture_is_said(track, person):
