@@ -209,9 +209,6 @@ def prepare(request: AnimationRequest, progress: Progress = SILENT) -> Prepared:
     inputs = open_inputs(request, facts.native_size, facts.multiple, progress)
     conditions = inputs.conditions
     filled = fill_defaults(request, choice, facts, (conditions.width, conditions.height))
-    if request.paste_back:
-        size = "{1}x{0}".format(*inputs.reference.shape)
-        progress.note(f"the result is laid back into the photo, which stays as it is outside: the video is {size}")
     if request.motion and not facts.has_motion:
         progress.note("the model has no motion module: each frame is sampled by itself, from one shared noise")
     return Prepared(filled, choice, inputs, choose_sound(request.audio, inputs.poses.sound))

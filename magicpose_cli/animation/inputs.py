@@ -63,9 +63,8 @@ def open_inputs(request: AnimationRequest, native_size: int, multiple: int, prog
         size=parse_size(request.size) if request.size else native_size,
         multiple=multiple,
         fit=request.fit,
-        # What lies outside of the frame stays the photo, so the frame may be as narrow as the motion.
-        framing="person" if request.paste_back and request.framing == "auto" else request.framing,
-        keep_aspect=not request.paste_back,
+        framing=request.framing,
+        paste_back=request.paste_back,
     )
     for note in conditions.notes:
         progress.note(note)

@@ -171,11 +171,11 @@ def test_a_dry_run_looks_for_the_person_before_any_pose_is_found(media, request_
 
 def test_the_result_comes_back_into_the_whole_photo(media, request_here: AnimationRequest, tmp_path: Path) -> None:
     """A small person in a wide photo: the network sees the person, the video is the photo."""
-    photo = np.full((500, 1200, 3), 90, np.uint8)
+    photo = np.full((499, 1199, 3), 90, np.uint8)
     photo[120:376, 700:876] = read_image(media.photo)
     write_image(tmp_path / "wide.png", photo)
-    body = read_poses(media.poses).track[0:1].map_points(1, 660, 120, 1200, 500)
-    info = ClipInfo(body.fps, 1200, 500, 1, "photo", None, "figures", "exact")
+    body = read_poses(media.poses).track[0:1].map_points(1, 660, 120, 1199, 499)
+    info = ClipInfo(body.fps, 1199, 499, 1, "photo", None, "figures", "exact")
     write_poses(tmp_path / "there", body, info)
     request = replace(
         request_here,
@@ -190,7 +190,12 @@ def test_the_result_comes_back_into_the_whole_photo(media, request_here: Animati
     listener = Listener()
     result = animate(request, listener)
     assert (result.width, result.height) == (plan.width, plan.height) == (1200, 500)
-    assert any("laid back into the photo" in note for note in listener.notes)
+    assert plan_run(replace(request, paste_back=False, existing="overwrite")).patch is None
+    left, top, right, bottom = plan.patch
+    assert 600 < left < 760 and 820 < right < 1199 and top < 200 and bottom > 300  # round the person
+    (told,) = (sentence for sentence in plan.sentences if "laid back into the photo" in sentence)
+    assert f"{right - left}x{bottom - top} pixels, {left} across and {top} down" in told
+    assert any(f"from {left} across and {top} down" in note for note in listener.notes)
     record = json.loads(result.record.read_text())
     assert record["request"]["paste_back"] and record["request"]["framing"] == "auto"
     width, height = record["canvas"]
