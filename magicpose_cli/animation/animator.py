@@ -205,7 +205,7 @@ def prepare(request: AnimationRequest, progress: Progress = SILENT) -> Prepared:
     choice = choose_model(request.model, request.device)
     facts = model_facts(choice.folder)
     progress.note(choice.sentence)
-    progress.plan(must_extract(request) + 2 + request.compare)
+    progress.plan(must_extract(request) + 1 + request.compare)
     inputs = open_inputs(request, facts.native_size, facts.multiple, progress)
     conditions = inputs.conditions
     filled = fill_defaults(request, choice, facts, (conditions.width, conditions.height))
