@@ -206,13 +206,10 @@ def prepare(request: AnimationRequest, progress: Progress = SILENT) -> Prepared:
     choice = choose_model(request.model, request.device)
     facts = model_facts(choice.folder)
     progress.note(choice.sentence)
-    progress.plan(must_extract(request) + 2 + request.compare)
+    progress.plan(must_extract(request) + 1 + request.compare)
     inputs = open_inputs(request, facts.native_size, facts.multiple, progress)
     conditions = inputs.conditions
     filled = fill_defaults(request, choice, facts, (conditions.width, conditions.height))
-    if request.paste_back:
-        size = "{1}x{0}".format(*inputs.reference.shape)
-        progress.note(f"the result is laid back into the photo, which stays as it is outside: the video is {size}")
     if request.motion and not facts.has_motion:
         progress.note("the model has no motion module: each frame is sampled by itself, from one shared noise")
     return Prepared(filled, choice, inputs, choose_sound(request.audio, inputs.poses.sound))

@@ -81,7 +81,8 @@ def _torch() -> Check:
 
     built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for the CPU"
     torch.ones(2, 2) @ torch.ones(2, 2)
-    return Check("torch", "ok", f"{torch.__version__}, {built}, {torch.get_num_threads()} threads")
+    threads = torch.get_num_threads()
+    return Check("torch", "ok", f"{torch.__version__}, {built}, {threads} thread{'s' * (threads != 1)}")
 
 
 def _gpu() -> Check:

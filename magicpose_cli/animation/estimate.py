@@ -19,6 +19,7 @@ from magicpose_cli.animation.reference import person_in
 from magicpose_cli.animation.request import AnimationRequest, check_request, parse_fps, parse_size
 from magicpose_cli.animation.sound import choose_sound
 from magicpose_cli.conditions.framing import choose_canvas, fit_framing, unframed_size
+from magicpose_cli.conditions.paste_back import patch_of
 from magicpose_cli.conditions.retarget import require_person
 from magicpose_cli.core.device import choose_device, choose_dtype
 from magicpose_cli.core.disk import amount_of_bytes
@@ -27,6 +28,7 @@ from magicpose_cli.core.framing import Framing
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.pose.registry import choose_detector
 from magicpose_cli.video.read import open_clip, read_image
+from magicpose_cli.video.write import written_size
 from magicpose_cli.weights.verify import intact_files
 
 _STEADY = 0.6  # what real layers reach of the speed of the one that is timed
@@ -41,6 +43,9 @@ _LIBRARIES = 700_000_000  # bytes that torch and the other libraries take in the
 class RunPlan:
     """What a run would do. ``seconds``, ``memory_bytes`` and ``disk_bytes`` are rough estimates.
 
+    ``patch`` is the part of the photo that ``paste_back`` replaces: left, top, right, bottom in its pixels. It is None
+    without paste-back, and before the poses are found.
+
     Where nobody measured how fast the detector is, ``seconds`` leaves it out, and a sentence says so.
     """
 
@@ -50,6 +55,7 @@ class RunPlan:
     fps: str
     width: int
     height: int
+    patch: tuple[int, int, int, int] | None
     steps: int
     device: str
     dtype: str
@@ -78,6 +84,8 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
     width, height = unframed_size(framing)
     if request.paste_back:
         width, height = framing.source_width, framing.source_height
+    width, height = written_size(request.output, width, height)
+    patch = patch_of(framing) if request.paste_back and not must_extract(request) else None
     request = replace(fill_defaults(request, choice, facts, canvas), device=str(device), dtype=str(dtype)[6:])
     steps, guided = request.steps or 1, request.guidance != 1
     cost = _network_cost(choice.folder, canvas, device, dtype)
@@ -89,6 +97,7 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
         choice.sentence,
         f"would write {request.output}: {what}" if writes else f"would leave {request.output} as it is: it exists",
         f"from {request.reference} and the {kind} in {request.poses}",
+        *([_of_paste(patch)] if request.paste_back else []),
         f"{steps} steps of {request.scheduler}, guidance {request.guidance:g}, seed {request.seed}",
         f"on a canvas of {canvas[0]}x{canvas[1]}, in {str(dtype)[6:]} on {device}",
         f"about {_span(seconds)}, {amount_of_bytes(cost.memory)} of memory, {amount_of_bytes(disk)} of disk",
@@ -101,6 +110,7 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
         fps=str(fps),
         width=width,
         height=height,
+        patch=patch,
         steps=steps,
         device=str(device),
         dtype=str(dtype)[6:],
@@ -109,6 +119,16 @@ def plan_run(request: AnimationRequest, progress: Progress = SILENT) -> RunPlan:
         disk_bytes=disk,
         sentences=tuple(sentences),
     )
+
+
+def _of_paste(patch: tuple[int, int, int, int] | None) -> str:
+    """Where the patch lies in the photo; while nobody knows the poses, nobody can tell."""
+    if patch is None:
+        return (
+            "laid back into the photo: which part of it is made anew shows when the poses are found; preview draws it"
+        )
+    left, top, right, bottom = patch
+    return f"laid back into the photo as a patch of {right - left}x{bottom - top} pixels, {left} across and {top} down"
 
 
 def _finding_poses(request: AnimationRequest, frames: int) -> tuple[float, tuple[str, ...]]:

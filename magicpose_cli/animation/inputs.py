@@ -30,12 +30,15 @@ class Inputs:
 
 @dataclass(frozen=True)
 class PreviewResult:
-    """The picture that was written, and sentences on fit and framing."""
+    """The picture that was written, sentences on fit and framing, and the frame in which poses and photo were matched
+    (None where nothing was fitted).
+    """
 
     output: Path
     frames: int
     canvas: tuple[int, int]
     notes: tuple[str, ...]
+    matched_frame: int | None
 
 
 def open_inputs(request: AnimationRequest, native_size: int, multiple: int, progress: Progress = SILENT) -> Inputs:
@@ -60,9 +63,8 @@ def open_inputs(request: AnimationRequest, native_size: int, multiple: int, prog
         size=parse_size(request.size) if request.size else native_size,
         multiple=multiple,
         fit=request.fit,
-        # What lies outside of the frame stays the photo, so the frame may be as narrow as the motion.
-        framing="person" if request.paste_back and request.framing == "auto" else request.framing,
-        keep_aspect=not request.paste_back,
+        framing=request.framing,
+        paste_back=request.paste_back,
     )
     for note in conditions.notes:
         progress.note(note)
@@ -89,4 +91,5 @@ def preview(request: PreviewRequest, progress: Progress = SILENT) -> PreviewResu
         found.conditions.frame_count,
         (found.conditions.width, found.conditions.height),
         (*found.poses.notes, *found.conditions.notes),
+        found.conditions.matched,
     )

@@ -17,6 +17,7 @@ from typing import Any
 from magicpose_cli.core.device import DEVICES, DTYPES, parse_device
 from magicpose_cli.core.errors import InputError, UsageError
 from magicpose_cli.core.names import DETECTORS, FITS, FRAMINGS, SCHEDULERS
+from magicpose_cli.pose.person_choice import check_person
 
 CONVERTED_DTYPES = ("float16", "bfloat16", "float32")
 EXISTING = ("refuse", "overwrite", "skip")
@@ -282,12 +283,6 @@ def check_choice(option: str, value: str, choices: Iterable[str]) -> None:
         near = difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.5)
         guess = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(f"--{option} does not know '{value}'{guess}", f"use one of: {', '.join(names)}")
-
-
-def check_person(person: str) -> None:
-    """``largest``, ``left``, ``right`` or a number from 0."""
-    if not person.isdecimal():
-        check_choice("person", person, ("largest", "left", "right"))
 
 
 def check_span(start: float | None, end: float | None) -> None:

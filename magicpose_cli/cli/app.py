@@ -31,6 +31,7 @@ from magicpose_cli.cli import (
 )
 from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.exit_codes import BUG, DONE, exit_code
+from magicpose_cli.cli.narrow_help import Command
 from magicpose_cli.cli.options import Session, with_console
 from magicpose_cli.core import errors
 from magicpose_cli.core.disk import is_disk_full
@@ -77,7 +78,7 @@ for _name, _module in {
     "train": train,
 }.items():
     _epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in _module.EXAMPLES)
-    app.command(_name, epilog=_epilog)(with_console(getattr(_module, _name)))
+    app.command(_name, cls=Command, epilog=_epilog)(with_console(getattr(_module, _name)))
 app.add_typer(evaluations, name="evaluate")
 for _name, _examples in (
     ("figures", evaluate.EXAMPLES),
@@ -85,7 +86,7 @@ for _name, _examples in (
     ("long", evaluate.LONG_EXAMPLES),
 ):
     _epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in _examples)
-    evaluations.command(_name, epilog=_epilog)(with_console(getattr(evaluate, _name)))
+    evaluations.command(_name, cls=Command, epilog=_epilog)(with_console(getattr(evaluate, _name)))
 
 
 def _show_version(wanted: bool) -> None:

@@ -217,11 +217,16 @@ class Console:
 
     @contextmanager
     def stage(self, name: str, total: int | None, unit: str = "frame", done: int = 0) -> Iterator[Callable[..., None]]:
-        """Long work of ``total`` units, of which ``done`` were done before; yields ``advance(steps=1, detail="")``."""
+        """Long work of ``total`` units, of which ``done`` were done before; yields ``advance(steps=1, detail="")``.
+
+        Within another stage it is told of below that one, without a number of its own.
+        """
         now = self._clock()
-        self._started_stages += 1
+        inner = bool(self._stages)
+        self._started_stages += not inner
         numbered = self._started_stages <= self._planned_stages
-        title = f"[{self._started_stages}/{self._planned_stages}] {name}" if numbered else name
+        number = f"[{self._started_stages}/{self._planned_stages}] " if numbered else ""
+        title = (" " * len(number) if inner else number) + name
         stage = _Stage(printable(title), total, unit, started=now, done=done, before=done, said_at=now)
         live = not self.quiet and self._draws_live()
         if live:

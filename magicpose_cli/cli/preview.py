@@ -73,5 +73,6 @@ def preview(
     from magicpose_cli.animation.inputs import preview as run
 
     result = run(request, console)
-    console.say(f"wrote {result.output}")
+    matched = "" if result.matched_frame is None else f": poses and photo were matched on frame {result.matched_frame}"
+    console.say(f"wrote {result.output}{matched}")
     return asdict(result)

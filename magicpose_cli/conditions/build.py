@@ -8,8 +8,9 @@ import numpy as np
 from magicpose_cli.conditions.draw import Person, draw_track, stroke_for
 from magicpose_cli.conditions.framing import Colour, apply_framing, choose_canvas, describe, fit_framing, resize
 from magicpose_cli.conditions.map_reading import find_joints
+from magicpose_cli.conditions.paste_back import describe_paste, patch_of
 from magicpose_cli.conditions.pose_maps import PoseMapSource
-from magicpose_cli.conditions.reach import Box, choose_box, reach_of
+from magicpose_cli.conditions.reach import Box, choose_box, reach_of, shown_joints
 from magicpose_cli.conditions.retarget import fit_track, fit_whole
 from magicpose_cli.core import keypoints as kp
 from magicpose_cli.core.clip import DEFAULT_RATE
@@ -31,7 +32,7 @@ def build_condition_set(
     multiple: int = 8,
     fit: str = "auto",
     framing: str = "auto",
-    keep_aspect: bool = True,
+    paste_back: bool = False,
     background: str | Colour = "edge",
     stroke: float | None = None,
     threshold: float = BODY_THRESHOLD,
@@ -40,9 +41,10 @@ def build_condition_set(
     """Put the reference (RGB uint8 HWC) and the poses onto one canvas.
 
     Either ``track`` or ``pose_maps`` is given. They are moved into the photo by ``fit`` (a track by
-    ``retarget.fit_track``; of pose maps the joints are read back, and they move as a whole). ``framing`` and
-    ``keep_aspect`` choose the part of the photo that becomes the picture (``reach.choose_box``; ``auto`` needs to know
-    the person), ``size`` and ``multiple`` the canvas it is scaled to (``framing.choose_canvas``). ``stroke``,
+    ``retarget.fit_track``; of pose maps the joints are read back, and they move as a whole). ``framing``
+    chooses the part of the photo that becomes the picture (``reach.choose_box``; ``auto`` needs to know the person),
+    ``size`` and ``multiple`` the canvas it is scaled to (``framing.choose_canvas``). With ``paste_back`` the rest stays
+    the photo, so the picture is as narrow as the motion: ``auto`` is ``person``, of any aspect. ``stroke``,
     ``threshold`` and ``detail_threshold`` are those of ``draw_pose_map``; a stroke of None is that of a square with the
     canvas's area.
 
@@ -57,16 +59,19 @@ def build_condition_set(
         poses = track.without_scraps()
         fitted = fit_track(poses, reference_pose, fit, **photo)
     else:
-        poses = _track_of_maps(pose_maps, reference_pose, fit)
-        fitted = fit_whole(poses, reference_pose, fit, **photo)
+        poses, numbers = _track_of_maps(pose_maps, reference_pose, fit)
+        fitted = fit_whole(poses, reference_pose, fit, **photo, frames=numbers)
+    if paste_back and framing == "auto":
+        framing = "person"
     reach = None
     if reference_pose is not None or framing == "person":
         reach = reach_of(fitted.track, reference_pose, threshold=threshold, detail_threshold=detail_threshold)
-    box = choose_box(**photo, reach=reach, framing=framing, keep_aspect=keep_aspect)
+    box = choose_box(**photo, reach=reach, framing=framing, keep_aspect=not paste_back)
     width, height = choose_canvas(box[2] - box[0], box[3] - box[1], size, multiple)
     place = fit_framing(**{f"source_{name}": side for name, side in photo.items()}, width=width, height=height, box=box)
     canvas = apply_framing(reference, place, background)
-    framed = (describe(place),) if describe(place) else ()
+    told = describe_paste(place) if paste_back else describe(place)
+    framed = (told,) if told else ()
     if pose_maps is not None:
         scale = fitted.scale * place.scale
         shift = place.to_canvas(np.array(fitted.shift))
@@ -74,7 +79,7 @@ def build_condition_set(
         def moved_maps(start: int, stop: int) -> np.ndarray:
             return np.stack([_moved(m, scale, shift, width, height) for m in pose_maps.read(start, stop)])
 
-        return ConditionSet(canvas, pose_maps.frame_count, moved_maps, place, framed + fitted.notes)
+        return ConditionSet(canvas, pose_maps.frame_count, moved_maps, place, framed + fitted.notes, fitted.matched)
 
     on_canvas = fitted.track.map_points(place.scale, *place.offset, width, height)
     width_of_lines = stroke_for(round(math.sqrt(width * height))) if stroke is None else stroke
@@ -84,21 +89,23 @@ def build_condition_set(
             on_canvas, start, stop, threshold=threshold, detail_threshold=detail_threshold, stroke=width_of_lines
         )
 
-    notes = framed + fitted.notes + _outside(fitted.track, box, threshold)
-    return ConditionSet(canvas, len(poses), drawn_maps, place, notes)
+    kept = patch_of(place) if paste_back else box
+    shown = shown_joints(reference_pose, fitted.track, threshold)
+    notes = framed + fitted.notes + _outside(fitted.track, kept, shown, threshold)
+    return ConditionSet(canvas, len(poses), drawn_maps, place, notes, fitted.matched)
 
 
-def _track_of_maps(maps: PoseMapSource, reference_pose: Person | None, fit: str) -> PoseTrack:
-    """Joints of some of the maps: enough to fit the clip by. All missing where nothing is to be fitted."""
+def _track_of_maps(maps: PoseMapSource, reference_pose: Person | None, fit: str) -> tuple[PoseTrack, list[int]]:
+    """Joints of some of the maps, and their numbers: enough to fit the clip by. All missing where there is no fit."""
     empty = PoseTrack.empty(1, maps.width, maps.height, maps.fps or DEFAULT_RATE)
     if fit != "auto" or reference_pose is None:
-        return empty
-    numbers = np.unique(np.linspace(0, maps.frame_count - 1, _MEASURED_MAPS).astype(int))
-    joints = np.stack([find_joints(maps.read(n, n + 1)[0]) for n in numbers.tolist()])
+        return empty, [0]
+    numbers = np.unique(np.linspace(0, maps.frame_count - 1, _MEASURED_MAPS).astype(int)).tolist()
+    joints = np.stack([find_joints(maps.read(n, n + 1)[0]) for n in numbers])
     assert joints.shape[1:] == (kp.BODY_COUNT, 3)
     hidden = {"left_hand": empty.left_hand, "right_hand": empty.right_hand, "face": empty.face}
     blank = {name: np.repeat(points, len(joints), axis=0) for name, points in hidden.items()}
-    return PoseTrack(body=joints, width=maps.width, height=maps.height, fps=empty.fps, **blank)
+    return PoseTrack(body=joints, width=maps.width, height=maps.height, fps=empty.fps, **blank), numbers
 
 
 def _moved(pose_map: np.ndarray, scale: float, shift: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -117,12 +124,16 @@ def _moved(pose_map: np.ndarray, scale: float, shift: np.ndarray, width: int, he
     return cv2.warpAffine(pose_map, matrix, (width, height), flags=cv2.INTER_LINEAR)
 
 
-def _outside(track: PoseTrack, box: Box, threshold: float) -> tuple[str, ...]:
-    """A sentence where drawn joints leave the picture."""
+def _outside(track: PoseTrack, box: Box, shown: list[int], threshold: float) -> tuple[str, ...]:
+    """A sentence where drawn joints leave the picture, but for those that the photo cuts off at its lower edge too.
+
+    ``shown`` are the joints that the photo shows.
+    """
     x, y, confidence = np.moveaxis(track.body, -1, 0)  # (F, 18) each
     drawn = (confidence >= threshold) & (confidence > 0)
     outside = (x < box[0]) | (y < box[1]) | (x > box[2]) | (y > box[3])
-    cut = drawn & outside
+    hidden = ~np.isin(np.arange(kp.BODY_COUNT), shown)
+    cut = drawn & outside & ~(hidden & (y > track.height))
     frames = int(cut.any(axis=1).sum())
     if not frames:
         return ()

@@ -61,7 +61,10 @@ def describe_face(driver: Heads | None, photo: Heads | None) -> tuple[str, ...]:
             f"The head in the photo is turned by {aside:.0f} degrees: its far side is taken as like its near one."
         )
     if _opening(photo.shape) > _OPEN:
-        notes.append("The mouth in the photo is open: it is taken as closed, and the driver's own opening is used.")
+        notes.append(
+            "In the photo the mouth is open. In the video it opens and closes as the driver's does, so closed lips are "
+            "a guess; a photo with the mouth closed shows them better."
+        )
     return tuple(notes)
 
 

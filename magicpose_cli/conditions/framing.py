@@ -109,15 +109,20 @@ def describe(framing: Framing) -> str:
             f"shows {framing.box_width:.0f}x{framing.box_height:.0f} of the photo's "
             f"{framing.source_width}x{framing.source_height} pixels, round the person and the motion"
         )
-    sides = zip(("left", "top", "right", "bottom"), framing.beyond, strict=True)
-    if grown := [f"{pixels:.0f} pixels on the {side}" for side, pixels in sides if pixels]:
-        said.append(f"grows by {', '.join(grown)}, where the motion leaves the photo")
+    if grown := list_beyond(framing):
+        said.append(f"grows by {grown}, where the motion leaves the photo")
     if is_padded(framing):
         said.append(
             f"is padded to {framing.width}x{framing.height} for the model, and the padding cut off again: "
             "what is left is {}x{}".format(*unframed_size(framing))
         )
     return f"Framing: the picture {'; it '.join(said)}." if said else ""
+
+
+def list_beyond(framing: Framing) -> str:
+    """``40 pixels on the left, 12 pixels on the top``: how far the box leaves the source; empty where it does not."""
+    sides = zip(("left", "top", "right", "bottom"), framing.beyond, strict=True)
+    return ", ".join(f"{pixels:.0f} pixels on the {side}" for side, pixels in sides if pixels)
 
 
 def is_padded(framing: Framing) -> bool:

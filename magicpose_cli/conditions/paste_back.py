@@ -4,24 +4,31 @@ from collections.abc import Callable
 
 import numpy as np
 
-from magicpose_cli.conditions.framing import resize, unframe
+from magicpose_cli.conditions.framing import list_beyond, resize, unframe
 from magicpose_cli.core.framing import Framing
 
-FEATHER = 1 / 16
+FEATHER = 1 / 10
 """Of the framed box's shorter side: so wide is the seam over which frame and photo are blended."""
+
+
+def patch_of(framing: Framing) -> tuple[int, int, int, int]:
+    """The part of the photo that the frame replaces: left, top, right, bottom in whole pixels."""
+    left, top = round(framing.left), round(framing.top)
+    right, bottom = left + round(framing.box_width), top + round(framing.box_height)
+    return max(0, left), max(0, top), min(framing.source_width, right), min(framing.source_height, bottom)
 
 
 def paste_back(photo: np.ndarray, framing: Framing) -> Callable[[np.ndarray], np.ndarray]:
     """A function that lays a frame of the canvas into ``photo`` (RGB uint8, the framing's source), and gives the whole.
 
     Outside the framed box the photo's pixels stay exactly as they are. Inside, along those sides of the box that lie
-    within the photo, the frame fades in evenly over ``FEATHER``. What the frame shows beyond the photo is cut off.
+    within the photo, the frame fades in over ``FEATHER``, slowly at both ends of it, where an eye would find an edge.
+    What the frame shows beyond the photo is cut off.
     """
     left, top = round(framing.left), round(framing.top)
     width, height = round(framing.box_width), round(framing.box_height)
-    x, y = max(0, left), max(0, top)
-    right, bottom = min(framing.source_width, left + width), min(framing.source_height, top + height)
-    seam = max(1.0, FEATHER * min(width, height))
+    x, y, right, bottom = patch_of(framing)
+    seam = _seam(framing)
     across = _fade(right - x, seam, x > 0, right < framing.source_width)
     down = _fade(bottom - y, seam, y > 0, bottom < framing.source_height)
     share = (down[:, None] * across)[..., None]  # (h, w, 1)
@@ -37,8 +44,28 @@ def paste_back(photo: np.ndarray, framing: Framing) -> Callable[[np.ndarray], np
 
 
 def _fade(length: int, seam: float, at_start: bool, at_end: bool) -> np.ndarray:
-    """Weights (length,) of the frame along one axis: rising from the ends that have a seam."""
+    """Weights (length,) of the frame along one axis: rising as a squared sine from the ends that have a seam."""
     places = np.arange(length, dtype=np.float32) + 0.5
     start = places / seam if at_start else np.ones(length, np.float32)
     end = places[::-1] / seam if at_end else np.ones(length, np.float32)
-    return np.minimum(np.minimum(start, end), 1)
+    return np.sin(np.pi / 2 * np.minimum(np.minimum(start, end), 1)) ** 2
+
+
+def _seam(framing: Framing) -> float:
+    """Its width in pixels of the photo."""
+    return max(1.0, FEATHER * min(round(framing.box_width), round(framing.box_height)))
+
+
+def describe_paste(framing: Framing) -> str:
+    """One line for the user, in place of ``framing.describe``: what of the photo is made anew, and what is cut off."""
+    left, top, right, bottom = patch_of(framing)
+    said = (
+        f"Framing: {right - left}x{bottom - top} of the photo's {framing.source_width}x{framing.source_height} pixels, "
+        f"from {left} across and {top} down, are made anew and laid back into the photo, "
+    )
+    inner_sides = left > 0 or top > 0 or right < framing.source_width or bottom < framing.source_height
+    said += f"blended over {_seam(framing):.0f} pixels; the rest stays as it is." if inner_sides else "all of it."
+    beyond = list_beyond(framing)
+    if beyond:
+        said += f" The motion leaves the photo by {beyond}: that is cut off; without --paste-back the picture grows."
+    return said

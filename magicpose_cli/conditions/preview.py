@@ -30,13 +30,22 @@ def draw_preview(
     """The preview picture, RGB uint8 (H, W, 3).
 
     Above: the reference ``photo`` as read, with the fitted skeleton over it and the frame of the picture, and the
-    canvas that the network sees, with the picture's outline in it where it is padded. Below: a strip of ``poses`` pose
-    maps from the whole clip, numbered by frame, and the notes (``conditions.notes`` where None).
+    canvas that the network sees, with the picture's outline in it where it is padded. The skeleton is that of the frame
+    in which the poses were matched with the photo; without a fit it is the fullest. Below: a strip of ``poses`` pose
+    maps from the whole clip, that frame among them, and the notes (``conditions.notes`` where None).
     """
     count = conditions.frame_count
-    numbers = np.unique(np.linspace(0, count - 1, max(1, poses)).astype(int)).tolist()
+    matched = conditions.matched
+    numbers = np.unique(np.linspace(0, count - 1, max(1, poses)).astype(int))
+    if matched is not None:
+        numbers[np.argmin(abs(numbers - matched))] = matched
+    numbers = numbers.tolist()
     maps = [conditions.pose_maps(n, n + 1)[0] for n in numbers]
-    fullest = int(np.argmax([np.count_nonzero(m.any(axis=2)) for m in maps]))
+    if matched is not None:
+        chosen, label = numbers.index(matched), f"Photo, matched on frame {matched}"
+    else:
+        chosen = int(np.argmax([np.count_nonzero(m.any(axis=2)) for m in maps]))
+        label = f"Photo, and the pose of frame {numbers[chosen]}"
 
     left, top, right, bottom = conditions.framing.beyond
     aspect = (photo.shape[1] + left + right) / (photo.shape[0] + top + bottom)
@@ -44,17 +53,17 @@ def draw_preview(
     height = max(1, min(_PANEL_HEIGHT, round((_MOST_WIDTH - 3 * _GAP) / across)))
     size = f"{conditions.width}x{conditions.height}"
     panels = [
-        (
-            f"Photo, frame, and the pose of frame {numbers[fullest]}",
-            _over_photo(conditions, photo, maps[fullest], height),
-        ),
-        (f"What the network sees, drawn at {size}", _canvas(conditions, maps[fullest], height)),
+        (label, _over_photo(conditions, photo, maps[chosen], height)),
+        (f"What the network sees, drawn at {size}", _canvas(conditions, maps[chosen], height)),
     ]
     shown = [unframe(m, conditions.framing) for m in maps]
     width = max(_row_width(panels), _LEAST_WIDTH)
     each = (width - _GAP) / len(shown) - _GAP  # the strip fills the width, in one row
     strip_height = max(1, min(_STRIP_HEIGHT, int(each * shown[0].shape[0] / shown[0].shape[1])))
-    strip = [(f"frame {n}", _scaled(m, strip_height)) for n, m in zip(numbers, shown, strict=True)]
+    strip = [
+        (f"{n}: matched" if n == matched else f"frame {n}", _scaled(m, strip_height))
+        for n, m in zip(numbers, shown, strict=True)
+    ]
     rows = [panels, strip]
     sentences = conditions.notes if notes is None else notes
     lines = [line for note in sentences for line in textwrap.wrap(note, max(20, width // 8))]

@@ -51,7 +51,7 @@ def reach_of(
     None all of the driver counts. But in clips of more than a few frames a point counts only as far as two neighbouring
     frames both show it: what one frame alone shows is a stray point. None where there is no point at all.
     """
-    shown = _shown(person, track, threshold)
+    shown = shown_joints(person, track, threshold)
     hidden = [joint for joint in range(kp.BODY_COUNT) if joint not in shown]
     moving = [_seen(track.body[:, shown], threshold), _within(_seen(track.body[:, hidden], threshold), track)]
     for points, joint in ((track.right_hand, kp.RIGHT_WRIST), (track.left_hand, kp.LEFT_WRIST), (track.face, kp.NOSE)):
@@ -98,7 +98,7 @@ def choose_box(width: int, height: int, reach: Reach | None, framing: str, *, ke
     return _whole(min(left, 0), min(top, 0), max(right, width), max(bottom, height))
 
 
-def _shown(person: Person | None, track: PoseTrack, threshold: float) -> list[int]:
+def shown_joints(person: Person | None, track: PoseTrack, threshold: float) -> list[int]:
     """The body points that the photo shows."""
     if person is None:
         return list(range(kp.BODY_COUNT))

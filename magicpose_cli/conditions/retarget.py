@@ -1,5 +1,6 @@
 """The driver's body → the body, the place and the size of the person in the reference photo."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,14 +34,16 @@ class FittedTrack:
     """A track in pixels of the reference photo.
 
     ``scale`` and ``shift`` are those of the body as a whole, ``x_photo = x_driver * scale + shift``: limb by limb the
-    track differs from it. ``notes`` are sentences for the user: what it was fitted by, what is missing, or why it was
-    not fitted.
+    track differs from it. ``matched`` is the number of the frame in which the driver meets the photo; None where
+    nothing was fitted. ``notes`` are sentences for the user: what it was fitted by, what is missing, or why it was not
+    fitted.
     """
 
     track: PoseTrack
     scale: float
     shift: tuple[float, float]
     notes: tuple[str, ...] = ()
+    matched: int | None = None
 
 
 def fit_track(
@@ -67,23 +70,35 @@ def fit_track(
     parts, held = hold(parts, met.driver, met.photo, reference_pose)
     fitted = PoseTrack(**parts, width=width, height=height, fps=track.fps)
     told = (
-        f"The poses are fitted to the person in the photo: scaled by {met.scale:.2f}{changed}, by frame {met.anchor}."
+        f"The poses are fitted to the person in the photo: matched on frame {met.anchor}, "
+        f"scaled by {met.scale:.2f}{changed}."
     )
-    notes = (told, *describe_face(met.driver.heads, met.photo.heads), left_out, held)
-    return replace(whole, track=fitted, notes=tuple(note for note in notes if note))
+    notes = (told, _of_shoulders(met.photo), *describe_face(met.driver.heads, met.photo.heads), left_out, held)
+    return replace(whole, track=fitted, notes=tuple(note for note in notes if note), matched=met.anchor)
 
 
 def fit_whole(
-    track: PoseTrack, reference_pose: Person | None, mode: str = "auto", *, width: int, height: int
+    track: PoseTrack,
+    reference_pose: Person | None,
+    mode: str = "auto",
+    *,
+    width: int,
+    height: int,
+    frames: Sequence[int] | None = None,
 ) -> FittedTrack:
-    """As ``fit_track``, but with one scale and one shift for all: drawn pose maps can only be moved as a whole."""
+    """As ``fit_track``, but with one scale and one shift for all: drawn pose maps can only be moved as a whole.
+
+    ``frames`` are the numbers that the track's frames have in the clip, where it holds only some of them.
+    """
     whole, met = _start(track, reference_pose, mode, width, height)
     if met is None:
         return whole
+    matched = met.anchor if frames is None else frames[met.anchor]
     told = (
-        f"The poses are fitted to the person in the photo as a whole: scaled by {met.scale:.2f}, by frame {met.anchor}."
+        f"The poses are fitted to the person in the photo as a whole: matched on frame {matched}, "
+        f"scaled by {met.scale:.2f}."
     )
-    return replace(whole, notes=(told,))
+    return replace(whole, notes=tuple(note for note in (told, _of_shoulders(met.photo)) if note), matched=matched)
 
 
 def require_person(reference_pose: Person | None) -> Person:
@@ -146,6 +161,17 @@ def _meet(driver: SeenPerson, photo: SeenPerson) -> _Meeting | None:
     if np.isfinite(floors).all():
         y = floors[1] - scale * floors[0]
     return _Meeting(driver, photo, joints, scale, (float(x), float(y)), root, anchor, floors)
+
+
+def _of_shoulders(photo: SeenPerson) -> str:
+    """A sentence where the photo's shoulders were dropped."""
+    if not photo.narrow:
+        return ""
+    return (
+        "The shoulders found in the photo are too narrow to be true, as happens in photos from behind: the driver's "
+        "own are used, scaled as the whole. Where the size is wrong, give the person's keypoints with "
+        "--reference-poses, or a photo from the front."
+    )
 
 
 def _anchor(joints: np.ndarray, photo: np.ndarray, root: int) -> int:

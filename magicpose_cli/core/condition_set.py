@@ -16,6 +16,7 @@ class ConditionSet:
     start … stop - 1 as RGB uint8 (stop - start, height, width, 3); they are drawn or read anew at each call, so a
     long clip costs no memory. Of a video, going back costs decoding it again from its start. ``framing`` maps the
     reference photo onto the canvas. ``notes`` are sentences for the user (padding, fitting, swapped colours).
+    ``matched`` is the frame in which the poses were fitted to the person in the photo, or None.
     """
 
     reference: np.ndarray
@@ -23,6 +24,7 @@ class ConditionSet:
     pose_maps: Callable[[int, int], np.ndarray]
     framing: Framing
     notes: tuple[str, ...] = ()
+    matched: int | None = None
 
     def __post_init__(self) -> None:
         if self.reference.dtype != np.uint8 or self.reference.shape != (self.height, self.width, 3):

@@ -28,7 +28,10 @@ class Progress(Protocol):
         ...
 
     def plan(self, stages: int) -> None:
-        """How many stages will follow, so that "stage 2 of 4" can be shown."""
+        """How many stages will follow, so that "stage 2 of 4" can be shown.
+
+        A stage that begins inside another runs beside it: it belongs to that one, and is not counted.
+        """
         ...
 
 

@@ -10,12 +10,13 @@ from itertools import islice
 import numpy as np
 
 from magicpose_cli.core.clip import Clip
-from magicpose_cli.core.errors import InputError, NoPersonError, UsageError
+from magicpose_cli.core.errors import InputError, NoPersonError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.pose.clean import as_they_are, clean, jitter
 from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDetector
 from magicpose_cli.pose.follow import FollowedPerson, follow, number_there_at_once
+from magicpose_cli.pose.person_choice import check_person
 from magicpose_cli.pose.trust import without_scraps
 
 METHOD_VERSION = 3
@@ -163,14 +164,6 @@ def _chosen(people: list[FollowedPerson], person: str, fps: float, clip: Clip, f
         )
         raise NoPersonError(f"{clip.path}: there is no person '{person}': {known}", "choose one of these")
     return number
-
-
-def check_person(person: str) -> None:
-    """Raise UsageError where ``person`` is no choice."""
-    if person not in ("largest", "left", "right") and not (person.isascii() and person.isdecimal()):
-        raise UsageError(
-            f"unknown person '{person}'", "use largest, left, right, or a number counted from 0 at the picture's left"
-        )
 
 
 def choose_largest(people: list[PersonPose]) -> PersonPose | None:

@@ -92,8 +92,13 @@ def write_video(
                 seal(temporary)
         digest = file_sha256(temporary)
         on_complete(digest)
-    even = 0 if kind in ANIMATED_SUFFIXES else 1
-    return VideoReport(path, width + width % 2 * even, height + height % 2 * even, fps, count, audio, digest, notes)
+    return VideoReport(path, *written_size(path, width, height), fps, count, audio, digest, notes)
+
+
+def written_size(path: Path, width: int, height: int) -> tuple[int, int]:
+    """Width and height of the video that ``write_video`` makes of such frames: even, but for GIF and WebP."""
+    even = 0 if _kind(path) in ANIMATED_SUFFIXES else 1
+    return width + width % 2 * even, height + height % 2 * even
 
 
 def _kind(path: Path) -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,7 @@ from magicpose_cli.animation.inputs import preview
 from magicpose_cli.animation.request import AnimationRequest, DemoRequest, ExtractionRequest, PreviewRequest
 from magicpose_cli.animation.run_folder import read_record
 from magicpose_cli.core.errors import DeviceError, InputError, IntegrityError, NoPersonError, OutputError, UsageError
+from magicpose_cli.core.progress import SILENT
 from magicpose_cli.pose.clip_info import ClipInfo
 from magicpose_cli.pose.openpose_json import read_poses, write_poses
 from magicpose_cli.video.images import write_image
@@ -27,11 +29,12 @@ from magicpose_cli.video.read import open_clip, read_image
 
 
 class Listener:
-    """Keeps what a user would be told."""
+    """Keeps what a user would be told, of stages those that are counted."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.stages: list[str] = []
+        self._open = 0
 
     def note(self, message: str) -> None:
         self.notes.append(message)
@@ -39,11 +42,14 @@ class Listener:
     def plan(self, stages: int) -> None:
         self.planned = len(self.stages) + stages
 
+    @contextmanager
     def stage(self, name, total, unit="frame", done=0):
-        from magicpose_cli.core.progress import SILENT
-
-        self.stages.append(name)
-        return SILENT.stage(name, total, unit)
+        if not self._open:
+            self.stages.append(name)
+        self._open += 1
+        with SILENT.stage(name, total, unit) as advance:
+            yield advance
+        self._open -= 1
 
 
 @pytest.fixture
@@ -58,7 +64,7 @@ def test_a_video_and_its_record(request_here: AnimationRequest, tmp_path: Path) 
     assert (info.frame_count, info.fps, info.audio_codec) == (12, 10, "aac")
     photo = read_image(request_here.reference)
     assert info.width / info.height == pytest.approx(photo.shape[1] / photo.shape[0], rel=0.04)
-    assert len(listener.stages) == listener.planned == 3
+    assert len(listener.stages) == listener.planned == 2
     assert sorted(os.listdir(tmp_path)) == ["out.json", "out.mp4", "out_compare.mp4"]
     assert probe(tmp_path / "out_compare.mp4").frame_count == 12
 
@@ -92,11 +98,11 @@ def test_a_driving_video_is_extracted_once(request_here: AnimationRequest, media
     first, second = Listener(), Listener()
     result = animate(request, first)
     assert "finding poses" in first.stages
-    assert first.planned == len(first.stages) == 3
+    assert first.planned == len(first.stages) == 2
     assert (result.frames, result.fps, probe(result.output).audio_codec) == (6, "10", "aac")
     animate(replace(request, output=tmp_path / "again.mp4"), second)
     assert "finding poses" not in second.stages
-    assert second.planned == len(second.stages) == 2
+    assert second.planned == len(second.stages) == 1
 
 
 def test_pose_maps_animate_too(request_here: AnimationRequest, media) -> None:
@@ -171,11 +177,11 @@ def test_a_dry_run_looks_for_the_person_before_any_pose_is_found(media, request_
 
 def test_the_result_comes_back_into_the_whole_photo(media, request_here: AnimationRequest, tmp_path: Path) -> None:
     """A small person in a wide photo: the network sees the person, the video is the photo."""
-    photo = np.full((500, 1200, 3), 90, np.uint8)
+    photo = np.full((499, 1199, 3), 90, np.uint8)
     photo[120:376, 700:876] = read_image(media.photo)
     write_image(tmp_path / "wide.png", photo)
-    body = read_poses(media.poses).track[0:1].map_points(1, 660, 120, 1200, 500)
-    info = ClipInfo(body.fps, 1200, 500, 1, "photo", None, "figures", "exact")
+    body = read_poses(media.poses).track[0:1].map_points(1, 660, 120, 1199, 499)
+    info = ClipInfo(body.fps, 1199, 499, 1, "photo", None, "figures", "exact")
     write_poses(tmp_path / "there", body, info)
     request = replace(
         request_here,
@@ -190,7 +196,12 @@ def test_the_result_comes_back_into_the_whole_photo(media, request_here: Animati
     listener = Listener()
     result = animate(request, listener)
     assert (result.width, result.height) == (plan.width, plan.height) == (1200, 500)
-    assert any("laid back into the photo" in note for note in listener.notes)
+    assert plan_run(replace(request, paste_back=False, existing="overwrite")).patch is None
+    left, top, right, bottom = plan.patch
+    assert 600 < left < 760 and 820 < right < 1199 and top < 200 and bottom > 300  # round the person
+    (told,) = (sentence for sentence in plan.sentences if "laid back into the photo" in sentence)
+    assert f"{right - left}x{bottom - top} pixels, {left} across and {top} down" in told
+    assert any(f"from {left} across and {top} down" in note for note in listener.notes)
     record = json.loads(result.record.read_text())
     assert record["request"]["paste_back"] and record["request"]["framing"] == "auto"
     width, height = record["canvas"]
@@ -204,7 +215,7 @@ def test_the_result_comes_back_into_the_whole_photo(media, request_here: Animati
 def test_a_preview_is_one_picture(request_here: AnimationRequest, tmp_path: Path) -> None:
     result = preview(PreviewRequest(request_here, tmp_path / "look.png"))
     assert read_image(result.output).shape[2] == 3
-    assert result.frames == 12
+    assert result.frames == 12 and result.matched_frame is None  # not fitted
     with pytest.raises(UsageError, match="picture"):
         preview(PreviewRequest(request_here, tmp_path / "look.mp4"))
 
@@ -215,6 +226,7 @@ def test_a_preview_shows_the_canvas_of_animate(media, request_here: AnimationReq
     shown = preview(PreviewRequest(request, tmp_path / "look.png"))
     assert shown.canvas == tuple(int(side) for side in plan_run(request).request["size"].split("x"))
     assert min(shown.canvas) == 256
+    assert f"matched on frame {shown.matched_frame}," in " ".join(shown.notes)
     for run in (plan_run, lambda odd: preview(PreviewRequest(odd, tmp_path / "odd.png"))):
         with pytest.raises(UsageError, match="multiple of 16"):
             run(replace(request, size="72"))

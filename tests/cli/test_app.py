@@ -117,6 +117,14 @@ def test_every_command_shows_examples_and_how_to_call_it(run) -> None:
         assert f"\n    magicpose {name}" in result.stdout
 
 
+def test_help_keeps_most_of_a_narrow_terminal_for_its_sentences(run) -> None:
+    shown = run("animate", "--help", COLUMNS="60").stdout
+    options = shown[shown.index("Options:") : shown.index("Examples:")].splitlines()
+    assert max(map(len, options)) <= 60
+    sentences = [line for line in options if line.startswith(" " * 6)]
+    assert len(sentences) > 30 and {len(line) - len(line.lstrip()) for line in sentences} == {14}
+
+
 def test_the_version(run) -> None:
     result = run("--version")
     assert (result.returncode, result.stderr) == (0, "")

@@ -80,6 +80,39 @@ def test_without_a_terminal_a_line_comes_every_few_seconds() -> None:
     assert "\x1b" not in stream.getvalue() and "\r" not in stream.getvalue()
 
 
+def test_what_runs_beside_a_stage_has_no_number_and_stands_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames are written while the next ones are made: no [2/2] while [1/2] still runs."""
+
+    def work(console: Console, clock: Clock) -> None:
+        console.plan(2)
+        with console.stage("animating", 4) as animating, console.stage("writing the video", 4) as writing:
+            for _ in range(4):
+                clock.now += 3
+                animating()
+                writing()
+                if console._live is not None:
+                    console._live.refresh()
+        with console.stage("comparing", 1):
+            pass
+
+    plain, clock = io.StringIO(), Clock()
+    work(Console(stream=plain, clock=clock), clock)
+    titles = [re.split(r"  (?=\w)|:| \(", line.strip())[0] for line in plain.getvalue().splitlines()]
+    assert titles[:2] == ["[1/2] animating", "writing the video"] and titles[-1] == "[2/2] comparing"
+    assert {t for t in titles if "[" in t} == {"[1/2] animating", "[2/2] comparing"}
+
+    monkeypatch.setenv("TERM", "xterm")
+    for columns in (60, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        terminal, clock = Terminal(), Clock()
+        work(Console(stream=terminal, clock=clock), clock)
+        shown = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue()))
+        lines = [line.rstrip() for line in shown if "%" in line]
+        below = [n for n, line in enumerate(lines) if line.startswith("      writing the video")]
+        assert len(below) >= 4 and max(map(len, lines)) < columns
+        assert all(lines[n - 1].startswith("[1/2] animating") for n in below)
+
+
 def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     stream = Terminal()

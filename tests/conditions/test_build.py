@@ -1,5 +1,6 @@
 """Condition sets from tracks and from drawn maps, and the pictures made of them."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -92,15 +93,53 @@ def test_fitted_maps_meet_the_person(track, person):
     assert np.abs(middle - there.body[kp.NECK, :2]).max() < 5
 
 
+def test_the_frame_that_meets_the_photo_is_named(person):
+    """The photo's person raises an arm as the driver does in frame 17 alone; of maps only some are read."""
+    standing, raised = person(90, 128, 120), person(60, 300, 200)
+    for one in (raised, frame_17 := person(90, 128, 120)):
+        one.body[[3, 4], 1] = 2 * one.body[2, 1] - one.body[[3, 4], 1]
+    bodies = np.stack([frame_17.body if n == 17 else standing.body for n in range(200)])
+    clip = PoseTrack.empty(200, 256, 384, Fraction(25))
+    clip = replace(clip, body=bodies)
+    for poses in ({"track": clip}, {"pose_maps": source_of(draw_track(clip))}):
+        conditions = build_condition_set(photo_of(512, 512), reference_pose=raised, size=(512, 512), **poses)
+        assert conditions.matched == 17
+        assert any("matched on frame 17," in note for note in conditions.notes)
+        apart = build_condition_set(photo_of(512, 512), size=(512, 512), fit="none", **poses)
+        assert apart.matched is None and not any("matched" in note for note in apart.notes)
+
+
 def test_leaving_the_picture_is_said(track, person):
+    driver = track(90, 128, 80, 256, 384)
+    driver.body[:, kp.RIGHT_ANKLE, 1] += 150
     conditions = build_condition_set(
-        photo_of(256, 256),
-        track=track(90, 128, 80, 256, 384),
-        reference_pose=person(150, 128, 60),
-        size=256,
-        framing="photo",
+        photo_of(256, 256), track=driver, reference_pose=person(60, 128, 60), size=256, framing="photo", fit="none"
     )
     assert any("In 9 of 9 frames" in note and "right ankle" in note for note in conditions.notes)
+
+
+def test_what_the_photo_cuts_off_too_is_not_counted(track, person):
+    """A portrait to the waist: legs are left out, hips lie below its lower edge; a hand beside it is told."""
+    portrait = person(150, 128, 120)
+    portrait.body[[4, 7, *range(8, 14)]] = 0
+    driver = track(90, 128, 80, 256, 384)
+    photo = {"reference": photo_of(256, 260), "reference_pose": portrait, "size": 256, "framing": "photo"}
+    assert not any("leaves the picture" in note for note in build_condition_set(track=driver, **photo).notes)
+    driver.body[3:5, kp.RIGHT_WRIST] = driver.body[3:5, kp.RIGHT_ELBOW] - (80, 20, 0)
+    told = [note for note in build_condition_set(track=driver, **photo).notes if "leaves the picture" in note]
+    assert told == ["In 2 of 9 frames part of the body leaves the picture: most often right wrist."]
+
+
+def test_pasted_back_what_lies_beyond_the_photo_is_cut_and_said(track, person):
+    wide = track(100, 120, 80, 240, 400)
+    wide.body[4, kp.RIGHT_WRIST, 0] = -30
+    there = {"reference": photo_of(240, 400), "track": wide, "reference_pose": person(100, 120, 80), "size": 256}
+    grown, pasted = (build_condition_set(**there, fit="none", paste_back=paste) for paste in (False, True))
+    for conditions, cut in ((grown, False), (pasted, True)):
+        assert conditions.framing.beyond[0] > 30
+        assert any("that is cut off" in note for note in conditions.notes) is cut
+        assert any("In 1 of 9 frames part of the body leaves the picture" in n for n in conditions.notes) is cut
+    assert "laid back into the photo" in pasted.notes[0] and "grows by" not in pasted.notes[0]
 
 
 def test_the_picture_grows_where_the_motion_leaves_the_photo(track, person):

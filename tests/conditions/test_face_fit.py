@@ -84,7 +84,7 @@ def test_an_open_mouth_in_the_photo_is_closed_first():
     assert opening(fitted[0]) == pytest.approx(opening(points[0]), abs=2)
     assert np.all(np.diff(opening(fitted)) > 0)  # each opening can be told from the next
     assert opening(fitted[-1]) == pytest.approx(opening(points[-1]), rel=0.35)  # as the mouth is wide
-    assert any("mouth in the photo is open" in note for note in describe_face(driver, photo))
+    assert any("In the photo the mouth is open" in note for note in describe_face(driver, photo))
 
 
 def test_a_blink_closes_and_a_glance_is_seen():

@@ -33,8 +33,21 @@ def test_a_frame_of_the_photo_itself_changes_nothing(photo):
     assert np.array_equal(paste_back(photo, framing)(apply_framing(photo, framing)), photo)
 
 
-def test_the_seam_rises_evenly(photo):
+@pytest.mark.parametrize("box", [(100, 60, 228, 188), (-30, 100, 98, 356), (0, 0, 400, 300)])
+def test_a_constant_picture_on_itself_changes_nothing(box):
+    even = np.full((300, 400, 3), (13, 120, 251), np.uint8)
+    frame = np.full((256, 128, 3), (13, 120, 251), np.uint8)
+    assert np.array_equal(paste_back(even, fit_framing(400, 300, 128, 256, box))(frame), even)
+
+
+def test_no_edge_shows_where_the_seam_begins_or_ends(photo):
+    """White on black: no step is steeper than a squared sine over a tenth of the box, and its ends are flat."""
     photo[:] = 0
     framing = fit_framing(400, 300, 160, 160, (100, 100, 260, 260))
-    row = paste_back(photo, framing)(np.full((160, 160, 3), 255, np.uint8))[180, 98:112, 0].astype(int)
-    assert row.tolist() == [0, 0, *np.rint(25.5 * (np.arange(10) + 0.5)).astype(int), 255, 255]
+    whole = paste_back(photo, framing)(np.full((160, 160, 3), 255, np.uint8))[..., 0].astype(int)
+    seam = FEATHER * 160
+    for axis in (0, 1):
+        assert np.abs(np.diff(whole, axis=axis)).max() <= 255 * np.pi / 2 / seam + 1
+    row = whole[180, 99:118]
+    assert row[0] == 0 and row[-1] == 255 and (np.diff(row) >= 0).all()
+    assert max(row[1] - row[0], row[17] - row[16]) <= 3  # a straight ramp begins with 8

@@ -175,3 +175,37 @@ def test_nothing_in_common_is_said(track, person):
 def test_unknown_mode(track):
     with pytest.raises(UsageError, match="stretch"):
         fit_track(track(100, 300, 150, 1200, 900), None, "stretch", **PHOTO)
+
+
+def from_behind(photo: SimpleNamespace, width: float) -> SimpleNamespace:
+    """No face, nothing below the shoulders, and those as far apart as given, in shares of the truth."""
+    photo.face = np.zeros_like(photo.face)
+    photo.body[[3, 4, *range(6, 14)]] = 0
+    for shoulder in (kp.RIGHT_SHOULDER, kp.LEFT_SHOULDER):
+        photo.body[shoulder, :2] = photo.body[kp.NECK, :2] * (1 - width) + photo.body[shoulder, :2] * width
+    return photo
+
+
+def shoulders_of(body: np.ndarray) -> float:
+    return float(np.median(np.linalg.norm(body[:, kp.RIGHT_SHOULDER, :2] - body[:, kp.LEFT_SHOULDER, :2], axis=1)))
+
+
+@pytest.mark.parametrize("width", [0.2, 0.5])
+def test_shoulders_guessed_under_hair_are_not_believed(track, person, width):
+    driver, photo = track(100, 300, 150, 1080, 1920), from_behind(person(250, 310, 180), width)
+    fitted = fit_track(driver, photo, **PHOTO)
+    assert fitted.scale == pytest.approx(2.5, rel=0.15)  # a neck is all there is to go by
+    assert shoulders_of(fitted.track.body) == pytest.approx(2 * 0.4 * 100 * fitted.scale, rel=0.01)
+    assert any("too narrow to be true" in note for note in fitted.notes)
+    assert any("too narrow to be true" in note for note in fit_whole(driver, photo, **PHOTO).notes)
+
+
+def test_shoulders_seen_without_a_face_are_believed(track, person):
+    """So are those of people whose faces are seen, however narrow they are."""
+    driver = track(100, 300, 150, 1080, 1920)
+    faceless = fit_track(driver, from_behind(person(250, 310, 180), 0.85), **PHOTO)
+    narrow = from_behind(person(250, 310, 180), 0.5)
+    narrow.face = person(250, 310, 180).face
+    turned = fit_track(driver, narrow, **PHOTO)
+    assert not any("too narrow" in note for note in (*faceless.notes, *turned.notes))
+    assert shoulders_of(faceless.track.body) < 0.97 * 2 * 0.4 * 250
