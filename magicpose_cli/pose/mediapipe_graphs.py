@@ -16,6 +16,7 @@ import numpy as np
 
 from magicpose_cli.core.errors import UsageError
 from magicpose_cli.core.opencv_guard import explain_opencv
+from magicpose_cli.core.pyplot_guard import pyplot_when_used
 
 _PEOPLE = """
 input_stream: "image"
@@ -243,7 +244,8 @@ def mediapipe_version() -> str:
 def _mediapipe() -> _MediaPipe:
     bindings = "mediapipe.python._framework_bindings"
     try:
-        package = importlib.import_module("mediapipe")
+        with pyplot_when_used():
+            package = importlib.import_module("mediapipe")
         resources = importlib.import_module(f"{bindings}.resource_util")
         loaded = _MediaPipe(
             package.__version__,
