@@ -161,7 +161,7 @@ class PoseReport:
     def _who(self) -> str:
         found = self.frames_with_person
         if not self.without_person:
-            return "A person in the only frame." if self.frames == 1 else f"A person in all {self.frames} frames."
+            return "A person in the only frame." if self.frames == 1 else f"A person in all {self.frames:,} frames."
         share = percent(found / self.frames)
         return f"A person in {found} of {self.frames} frames ({share}); none in {ranges_text(self.without_person)}."
 
