@@ -1,9 +1,11 @@
 """``magicpose verify``: what it says, and its exit codes."""
 
 import json
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 
@@ -78,3 +80,13 @@ def test_what_cannot_be_read(call, tmp_path: Path, kind: str) -> None:
         file.write_bytes(b"RIFF" + bytes(40))
     code, out, err = call(file)
     assert (code, out) == (10, "") and "error" in err
+
+
+@pytest.mark.slow
+def test_the_video_of_demo_is_found_at_half_size_and_strong_compression(run, call, tmp_path: Path) -> None:
+    assert run("demo", folder=tmp_path).returncode == 0
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", "demo.mp4", "-vf", "scale=iw/2:-2", "-crf", "28"]
+    subprocess.run([*command, "-c:v", "libx264", "half.mp4"], cwd=tmp_path, check=True)
+    assert call(tmp_path / "demo.mp4", "--json")[0] == 0
+    code, out, _ = call(tmp_path / "half.mp4", "--json")
+    assert code == 0 and json.loads(out)["watermark"]["chance"] < 1e-6
