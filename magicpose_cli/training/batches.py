@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -24,17 +25,23 @@ _ENCODED_AT_ONCE = 4
 
 def training_batches(
     recipe: Recipe, modules: Modules, first: int, share: tuple[int, int], *, latents: bool
-) -> Iterator[GroupBatch]:
-    """The batches from number ``first`` on, without end. ``share`` is this process's number, and how many there are."""
+) -> Generator[GroupBatch]:
+    """The batches from number ``first`` on, without end; to be closed.
+
+    ``share`` is this process's number, and how many there are.
+    """
     encode = encoder(modules) if latents else None
     plan = BatchPlan(_groups(recipe), recipe.seed, first, encode, share)
     if encode is None or modules.vae.device.type == "cpu":
         return open_data(recipe.data, plan)
     # A worker is another process, which cannot use this one's GPU: there the pictures are encoded as they arrive.
-    batches = open_data(recipe.data, replace(plan, encode=None))
-    return (
-        replace(batch, images=encode(batch.images.flatten(0, 1)).unflatten(0, (plan.groups, -1))) for batch in batches
-    )
+    return _encoded(open_data(recipe.data, replace(plan, encode=None)), encode, plan.groups)
+
+
+def _encoded(batches: Generator[GroupBatch], encode: Encode, groups: int) -> Generator[GroupBatch]:
+    with closing(batches):
+        for batch in batches:
+            yield replace(batch, images=encode(batch.images.flatten(0, 1)).unflatten(0, (groups, -1)))
 
 
 def held_out_batches(recipe: Recipe, modules: Modules, share: tuple[int, int], *, latents: bool) -> list[GroupBatch]:
@@ -79,7 +86,7 @@ def _groups(recipe: Recipe) -> int:
     return recipe.batch // recipe.data.targets_per_reference
 
 
-def _held_out(data: DataOptions, plan: BatchPlan) -> Iterator[GroupBatch]:
+def _held_out(data: DataOptions, plan: BatchPlan) -> Generator[GroupBatch]:
     """From what is held back; from the training data where nothing is."""
     split = "validation" if holds_validation(data) else "train"
     return open_data(replace(data, workers=0), plan, split=split)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,7 +120,8 @@ def _train(recipe: Recipe, stage: Stage, run: Run, folder: Path, progress: Progr
     shown = _shown(recipe, run, progress, latents=latents)
     board = Board(folder, run.told, progress) if first else None
     saved = time.monotonic()
-    with progress.stage(f"training {stage.name}", recipe.steps, "step", done=run.step) as advance:
+    training = progress.stage(f"training {stage.name}", recipe.steps, "step", done=run.step)
+    with closing(batches), training as advance:
         try:
             while run.told < recipe.steps:
                 if run.step == run.told:  # not so where the process ended between a step and its entry in the log

@@ -45,6 +45,27 @@ def _curve(folder: Path) -> list[list[str]]:
     return [row[:-1] for row in csv.reader((folder / "log.csv").open())]
 
 
+# Python keeps an error's frames, and with them the loader, until it has ended the processes that are left over.
+FAILS = """
+import sys
+from pathlib import Path
+from magicpose_cli.training.batches import training_batches
+from magicpose_cli.training.config import read_recipe
+recipe = read_recipe(Path(sys.argv[1]))
+batches = training_batches(recipe, None, 0, (0, 1), latents=False)
+next(batches)
+raise SystemExit("failed")
+"""
+
+
+@pytest.mark.slow  # a minute: SIGTERM is given that long to be one that came to the whole group
+def test_a_process_that_fails_is_left_by_its_workers(tiny, tmp_path: Path):
+    (tmp_path / "vae.toml").write_text(tiny.VAE.replace("workers = 0", "workers = 1"), encoding="utf-8")
+    command = [sys.executable, "-c", FAILS, str(tmp_path / "vae.toml")]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    assert result.returncode == 1 and "failed" in result.stderr
+
+
 # Trains like the command, and tells of each step at once.
 TELLS = """
 import sys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -14,6 +14,9 @@ from torch.utils.data import DataLoader, IterableDataset
 from magicpose_cli.core.signals import ENDING_SIGNALS
 
 MASK_CELL = 8  # pixels of a side: one number of ``GroupBatch.person``
+
+
+_GRACE = 60  # seconds in which the one that trains ends its step and keeps its state
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,15 @@ def as_pixels(images: torch.Tensor) -> torch.Tensor:
 
 
 def _end_with_the_parent(index: int) -> None:
-    """Signals often reach the whole process group; a worker ends when the one that trains does, and says nothing."""
+    """Signals often reach the whole process group; a worker ends when the one that trains does, and says nothing.
+
+    SIGTERM takes effect after a while all the same: multiprocessing ends by it, and waits for, workers left over.
+    """
     sys.excepthook = _but_for_a_parent_that_left
     for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "alarm"):
+        signal.signal(signal.SIGTERM, lambda *told: signal.alarm(_GRACE))
 
 
 def _but_for_a_parent_that_left(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -47,8 +55,11 @@ def _but_for_a_parent_that_left(kind: type[BaseException], error: BaseException,
         sys.__excepthook__(kind, error, trace)
 
 
-def batch_loader(groups: IterableDataset) -> Iterator[GroupBatch]:
-    """Batches from the first step on, without end, made by ``groups.options.workers`` processes ahead of need."""
+def batch_loader(groups: IterableDataset) -> Generator[GroupBatch]:
+    """Batches from the first step on, without end, made by ``groups.options.workers`` processes ahead of need.
+
+    They end when the generator is closed.
+    """
     workers = groups.options.workers
     loader = DataLoader(
         groups,
@@ -57,4 +68,4 @@ def batch_loader(groups: IterableDataset) -> Iterator[GroupBatch]:
         prefetch_factor=8 if workers else None,
         worker_init_fn=_end_with_the_parent,
     )
-    return iter(loader)
+    yield from loader

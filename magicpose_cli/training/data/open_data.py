@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from magicpose_cli.training.data.tar_files import webdataset
 _VALIDATION_SEED = 1000  # added to a run's: people that its training never sees
 
 
-def open_data(options: DataOptions, plan: BatchPlan, *, split: str = "train") -> Iterator[GroupBatch]:
-    """The planned batches, without end. ``split``: ``train`` or ``validation``.
+def open_data(options: DataOptions, plan: BatchPlan, *, split: str = "train") -> Generator[GroupBatch]:
+    """The planned batches, without end; to be closed. ``split``: ``train`` or ``validation``.
 
     Raises InputError, IntegrityError, UsageError; while it runs DownloadError too.
     """
@@ -47,8 +48,9 @@ def holds_validation(options: DataOptions) -> bool:
     return any(row.split == "validation" for row in read_table(Path(options.shards)).shards)
 
 
-def _raising(batches: Iterator[GroupBatch | MagicPoseError]) -> Iterator[GroupBatch]:
-    for batch in batches:
-        if isinstance(batch, MagicPoseError):
-            raise batch
-        yield batch
+def _raising(batches: Generator[GroupBatch | MagicPoseError]) -> Generator[GroupBatch]:
+    with closing(batches):
+        for batch in batches:
+            if isinstance(batch, MagicPoseError):
+                raise batch
+            yield batch
