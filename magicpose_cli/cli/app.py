@@ -1,5 +1,6 @@
 """The command line's one boundary: arguments in, an exit code out, and every error a sentence."""
 
+import errno
 import os
 import signal
 import sys
@@ -49,6 +50,7 @@ Examples:
   magicpose animate me.png poses/ -o me_dancing.mp4"""
 
 _OF_A_GPU = ("CUDA error", "cuDNN error", "CUDA driver error", "HIP error", "MPS backend")  # how torch's errors begin
+_OF_THE_DISK = {errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EPERM, errno.EROFS, errno.ESTALE}
 
 app = typer.Typer(
     name="magicpose",
@@ -193,6 +195,11 @@ def as_known_error(error: BaseException) -> errors.MagicPoseError | None:
     if is_disk_full(error):
         where = f" at {error.filename}" if getattr(error, "filename", None) else ""
         return errors.DiskFullError(f"the disk is full{where}", "free some space and run the same command again")
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        where = f": {error.filename}" if error.filename else ""
+        return errors.OutputError(
+            f"{error.strerror}{where}", "check the place and its rights, then run the same command again"
+        )
     return None
 
 

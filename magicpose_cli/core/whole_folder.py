@@ -70,7 +70,8 @@ def whole_folder(folder: Path, *, ours: re.Pattern[str], overwrite: bool = False
             ) from error
         raise
     finally:
-        shutil.rmtree(new, ignore_errors=True)
+        with suppress(OSError):  # the next run sweeps it
+            shutil.rmtree(new, ignore_errors=True)
 
 
 def _first_foreign(folder: Path, ours: re.Pattern[str]) -> str | None:

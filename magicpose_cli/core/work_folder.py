@@ -175,7 +175,8 @@ def work_folder(output: Path, waiting: Callable[[int | None], None] | None = Non
                         folder.rmdir()
     finally:
         if lock:
-            lock.release()
+            with suppress(OSError):  # the work is done, and the lock ends with the process
+                lock.release()
 
 
 def _take(place: Path, output: Path, waiting: Callable[[int | None], None] | None) -> "BaseFileLock | None":
@@ -210,7 +211,7 @@ def _remove(place: Path) -> None:
     gone = temporary_beside(place)
     with suppress(OSError):
         os.rename(place, gone)
-    shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _owner(place: Path) -> int | None:

@@ -6,15 +6,19 @@ All that it does on the disk it does as ``animate`` and ``extract`` do, by the s
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import filelock  # noqa: F401  loaded before the first fault
 import numpy as np
+import safetensors.numpy  # noqa: F401
 
+from magicpose_cli.cli.app import as_known_error
 from magicpose_cli.cli.exit_codes import exit_code
-from magicpose_cli.core.errors import MagicPoseError
+from magicpose_cli.core.errors import OutputError
 from magicpose_cli.core.whole_folder import whole_folder
-from magicpose_cli.core.work_folder import work_folder
-from magicpose_cli.video.output import whole_output
+from magicpose_cli.core.work_folder import WorkFolder, work_folder
+from magicpose_cli.video.output import told_plainly, whole_output
 
 PARTS = 4
 MARK = "/from here on it is our own doing"
@@ -31,18 +35,28 @@ def run(place: Path) -> None:
         for number in range(PARTS):
             if work.kept(f"part-{number}") is None:
                 work.keep(f"part-{number}", {"number": number}, {"values": part(number)})
-        found = [work.kept(f"part-{number}") for number in range(PARTS)]
-        content = b"".join(each[1]["values"].tobytes() for each in found if each)
-        with whole_output(place / FILE, overwrite=True) as temporary:
+        content = b"".join(_read(work, number).tobytes() for number in range(PARTS))
+        with whole_output(place / FILE, overwrite=True) as temporary, told_plainly(place / FILE):
             temporary.write_bytes(content)
         with whole_folder(place / FOLDER, ours=re.compile(MEMBER), overwrite=True) as folder:
             (folder / MEMBER).write_bytes(content)
+
+
+def _read(work: WorkFolder, number: int) -> np.ndarray:
+    found = work.kept(f"part-{number}")
+    if found is None:
+        raise OutputError(f"part {number} cannot be read again", "run the same command again")
+    return found[1]["values"]
 
 
 if __name__ == "__main__":
     os.access(MARK, os.F_OK)
     try:
         run(Path(sys.argv[1]))
-    except MagicPoseError as error:
-        sys.stderr.write(f"{error.message}\n")
-        sys.exit(exit_code(error))
+    except Exception as error:
+        known = as_known_error(error)
+        if known is None:
+            raise
+        with suppress(OSError):  # that of the terminal
+            sys.stderr.write(f"{known.message}\n")
+        os._exit(exit_code(known))
