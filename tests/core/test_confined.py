@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magicpose_cli.core.clip import SoundSource
-from magicpose_cli.core.confined import confined
+from magicpose_cli.core.confined import _State, confined
 from magicpose_cli.core.confinement import Limits
 from magicpose_cli.core.errors import InputError
 from magicpose_cli.core.messages import pack, read_message, unpack, write_message
@@ -148,20 +148,18 @@ def test_a_worker_has_no_terminal_and_no_secrets_of_ours(video: Path, monkeypatc
 
 @linux
 def test_a_decoder_that_hangs_is_given_up(video: Path) -> None:
-    known = set(workers(os.getpid()))
-    info = probe(video)
-    impatient = confined(Limits(silence=1))(inspect.unwrap(_frames))
-    frames = impatient(info, info.fps, Fraction(0), info.frame_count, 10**6, False)
+    info, limits = probe(video), Limits(silence=600)
+    decode = confined(limits)(inspect.unwrap(_frames))
+    arguments = (info, info.fps, Fraction(0), info.frame_count, 10**6, False)
+    assert len(list(decode(*arguments))) == 40
+    (worker,) = _State.idle[limits]
+    frames = decode(*arguments)
     next(frames)
-    (hung,) = (pid for pid in workers(os.getpid()) if pid not in known and b'"silence": 1,' in _command(pid))
-    os.kill(hung, signal.SIGSTOP)
+    worker.silence = 1
+    os.kill(worker.process.pid, signal.SIGSTOP)
     with pytest.raises(InputError, match="hang: given up after 1 s"):
         list(frames)
-    assert hung not in workers(os.getpid())
-
-
-def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert worker.process.pid not in workers(os.getpid()) and not _State.idle[limits]
 
 
 def test_an_answer_of_another_kind_than_promised_is_an_error(video: Path) -> None:
