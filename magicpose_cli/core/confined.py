@@ -32,7 +32,10 @@ _PATIENCE = 1.0  # seconds for a worker to stop by itself in the middle of its w
 _AGAIN = "copy or download it again, or convert it with another program first"
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031  # Linux's fcntl: fewer turns between the two processes
-_START = "import sys; sys.path[:] = sys.argv[2:]; from magicpose_cli.core.confined_worker import main; main()"
+_START = (
+    "import sys; sys.path[:] = sys.argv[2:]; from magicpose_cli.core.system_calls import stay_apart; stay_apart(); "
+    "from magicpose_cli.core.confined_worker import main; main()"
+)
 
 # What a worker learns of our environment, by the names' beginnings: no token of somebody's hub, cloud or shell.
 _ENVIRONMENT = (

@@ -2,13 +2,15 @@
 
 The kernel refuses, for good and for all threads: the network, other programs and processes, the administrator's calls;
 with ``read_only`` also all that makes, changes or removes a file. A filter sees numbers and flags, no path: what may be
-read, may be read everywhere.
+read, may be read everywhere. Landlock (landlock(7)), where the kernel has it, keeps other processes' memory closed.
 """
 
 import ctypes
 import os
 import platform
 import struct
+import sys
+from typing import Any
 
 # Linux's numbers on x86-64 and arm64 (asm/unistd_64.h, asm-generic/unistd.h); "-": that machine has no such call.
 _NEVER = """
@@ -46,6 +48,7 @@ open 2 -, openat 257 56, openat2 437 437
 _FIRST_UNKNOWN = 470  # later calls, and x86-64's second set of numbers (x32): not there
 _MACHINES = {"x86_64": (0, 0xC000003E, 317), "aarch64": (1, 0xC00000B7, 277)}  # column, linux/audit.h, seccomp(2)
 
+_LANDLOCK_CREATE_RULESET, _LANDLOCK_RESTRICT_SELF, _ALL_TCP = 444, 446, 3  # the last one: to bind and to connect
 _PR_SET_NO_NEW_PRIVS, _SET_MODE_FILTER, _ALL_THREADS = 38, 1, 1
 _LOAD, _RETURN, _EQUAL, _AT_LEAST, _ANY_BIT = 0x20, 0x06, 0x15, 0x35, 0x45  # struct sock_filter's codes
 _KILL, _ALLOW, _EPERM, _ENOSYS = 0x80000000, 0x7FFF0000, 0x00050001, 0x00050026
@@ -68,10 +71,33 @@ def refuse_calls(*, read_only: bool) -> None:
     column, architecture, seccomp = _MACHINES[platform.machine()]
     steps = _program(column, architecture, os.getpid(), read_only)
     program = _Program(len(steps), b"".join(struct.pack("=HBBI", *step) for step in steps))
-    libc = ctypes.CDLL(None)
+    _renounce_privileges()
+    _call(seccomp, _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(program))
+
+
+def stay_apart() -> None:
+    """Close other processes' memory in /proc to this thread and those that it starts, also where it runs as root.
+
+    So it must come before any library starts threads. Does nothing before Linux 6.7 (Landlock's version 4).
+    """
+    if sys.platform != "linux":
+        return
+    _renounce_privileges()
+    # Who gives up anything at all may no longer look into those who did not. Files it still needs: so it gives up TCP.
+    ruleset = _call(_LANDLOCK_CREATE_RULESET, struct.pack("=QQ", 0, _ALL_TCP), 16, 0)
+    if ruleset >= 0:
+        _call(_LANDLOCK_RESTRICT_SELF, ruleset, 0)
+        os.close(ruleset)
+
+
+def _renounce_privileges() -> None:
     number = ctypes.c_long
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, number(1), number(0), number(0), number(0))
-    libc.syscall(number(seccomp), number(_SET_MODE_FILTER), number(_ALL_THREADS), ctypes.byref(program))
+    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, number(1), number(0), number(0), number(0))
+
+
+def _call(number: int, *arguments: Any) -> int:
+    wide = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
+    return int(ctypes.CDLL(None).syscall(ctypes.c_long(number), *wide))
 
 
 class _Program(ctypes.Structure):

@@ -1,5 +1,6 @@
 """What a confined process is refused: tried in real processes, each on a folder that must stay as it was."""
 
+import ctypes
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="system calls of
 _TOP = Path(__file__).parents[2]
 
 _START = """
-import ctypes, errno, fcntl, json, mmap, os, resource, signal, socket, subprocess, sys, threading
+import ctypes, errno, fcntl, json, mmap, os, resource, signal, socket, subprocess, sys, tempfile, threading
 from magicpose_cli.core.confinement import Limits, allow_seconds, confine
 libc = ctypes.CDLL(None, use_errno=True)
 def checked(result):
@@ -74,6 +75,32 @@ attempt("unknown", lambda: checked(libc.syscall(500)))
 attempt("memory", lambda: bytearray(5 << 30))
 attempt("files", lambda: [os.open("kept", os.O_RDONLY) for _ in range(50)])
 os.abort()
+"""
+
+_LOOKS = """
+from magicpose_cli.core.system_calls import stay_apart
+stay_apart()
+def in_a_thread(action):
+    caught = []
+    def run():
+        try:
+            action()
+        except OSError as error:
+            caught.append(error)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    for error in caught:
+        raise error
+attempt("own_memory", lambda: os.open("/proc/self/mem", os.O_RDWR))
+attempt("memory", lambda: os.open(f"/proc/{parent}/mem", os.O_RDWR))
+attempt("memory_by_thread", lambda: in_a_thread(lambda: os.open(f"/proc/{parent}/mem", os.O_RDWR)))
+attempt("working_folder", lambda: os.readlink(f"/proc/{parent}/cwd"))
+os.chdir(tempfile.mkdtemp(dir=".."))
+os.mkdir("made")
+attempt("write", lambda: open("made/new", "w").close())
+attempt("move", lambda: os.rename("made/new", "new"))
+attempt("remove", lambda: os.unlink("new"))
 """
 
 _WRITES = """
@@ -150,6 +177,10 @@ def _state(folder: Path) -> dict[str, object]:
     return {**known, "content": (folder / "kept").read_bytes()}
 
 
+def _landlock_version() -> int:
+    return ctypes.CDLL(None).syscall(444, None, 0, 1)
+
+
 def _apart(outcomes: dict[str, str]) -> dict[str, str]:
     """Those that were not refused as most are."""
     return {name: outcome for name, outcome in outcomes.items() if outcome != "EPERM"}
@@ -176,3 +207,13 @@ def test_readers_and_writers_reach_no_other_process(file_size: int | None, tmp_p
         "memory": "MemoryError",
         "files": "EMFILE",
     }
+
+
+def test_a_writer_looks_into_no_other_process_and_still_writes(tmp_path: Path) -> None:
+    if _landlock_version() < 4:
+        pytest.skip("a Linux without Landlock, or before 6.7")
+    code, outcomes = _attempts(_LOOKS, Limits(), tmp_path)
+    assert code == 0
+    refused = {"memory", "memory_by_thread", "working_folder"}
+    assert {name for name, outcome in outcomes.items() if outcome == "EACCES"} == refused
+    assert {outcome for name, outcome in outcomes.items() if name not in refused} == {"allowed"}
