@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from magicpose_cli.core.messages import sendable
+
 DEFAULT_RATE = Fraction(25)  # frames a second, where nothing says it
 
 
+@sendable
 @dataclass(frozen=True)
 class SoundSource:
     """A stretch of a file's sound: from ``start`` seconds (on the file's own clock) for ``duration`` seconds."""

@@ -1,8 +1,9 @@
 """Functions that read strangers' files run in a process apart: a decoder's crash is then an error, and not ours.
 
 ``@confined()`` on a function (or a generator of pictures) makes its callers ask a worker process for the result. The
-worker has given up memory without end, the network, other programs and writing (``core/confinement.py``). What comes
-back is data of a few kinds, never code: a worker taken over by a file cannot take us along.
+worker has given up memory without end, the network, other programs and processes, and all that makes, changes or
+removes a file (``core/confinement.py``); it can still read what its user may. What comes back is data of a few kinds,
+checked, never code: a worker taken over by a file can lie about what the file shows, but not take us along.
 """
 
 import atexit
@@ -18,20 +19,32 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any, BinaryIO, ParamSpec, TypeVar, cast
+from itertools import islice
+from typing import Any, BinaryIO, ParamSpec, TypeVar, cast, get_args, get_type_hints
 
 from magicpose_cli.core import errors
 from magicpose_cli.core.confined_progress import ProgressReceiver
 from magicpose_cli.core.confinement import Limits
-from magicpose_cli.core.messages import pack, read_message
+from magicpose_cli.core.messages import fits, pack, read_message
 from magicpose_cli.core.progress import SILENT
 
 _PATIENCE = 1.0  # seconds for a worker to stop by itself in the middle of its work
+_AGAIN = "copy or download it again, or convert it with another program first"
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031  # Linux's fcntl: fewer turns between the two processes
-_START = "import sys; sys.path[:] = sys.argv[2:]; from magicpose_cli.core.confined_worker import main; main()"
+_START = (
+    "import sys; sys.path[:] = sys.argv[2:]; from magicpose_cli.core.system_calls import stay_apart; stay_apart(); "
+    "from magicpose_cli.core.confined_worker import main; main()"
+)
 
-READING = Limits(memory=8 << 30, seconds=120, file_size=0)
+# What a worker learns of our environment, by the names' beginnings: no token of somebody's hub, cloud or shell.
+_ENVIRONMENT = (
+    *("PATH", "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "SYSTEMROOT", "WINDIR", "TMP", "TEMP", "XDG_"),
+    *("LANG", "LC_", "TZ", "PYTHON", "LD_LIBRARY_PATH", "DYLD_", "PROCESSOR_", "NUMBER_OF_PROCESSORS"),
+    *("OMP_", "KMP_", "MKL_", "OPENBLAS_", "CUDA_VISIBLE_DEVICES", "MAGICPOSE_"),
+)
+
+READING = Limits(memory=8 << 30, seconds=120, silence=1800, file_size=0)
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -60,7 +73,10 @@ def confined(limits: Limits = READING) -> Callable[[Callable[_Arguments, _Result
 
             @functools.wraps(function)
             def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
-                return function(*args, **kwargs) if _State.is_worker else _asked(name, limits, args, kwargs)
+                if _State.is_worker:
+                    return function(*args, **kwargs)
+                (item,) = get_args(get_type_hints(function)["return"])
+                return _asked(name, limits, item, args, kwargs)
 
             return stream  # type: ignore[return-value]
 
@@ -68,26 +84,35 @@ def confined(limits: Limits = READING) -> Callable[[Callable[_Arguments, _Result
         def call(*args: Any, **kwargs: Any) -> Any:
             if _State.is_worker:
                 return function(*args, **kwargs)
-            (result,) = _asked(name, limits, args, kwargs)
-            return result
+            results = [*islice(_asked(name, limits, get_type_hints(function)["return"], args, kwargs), 2)]
+            if len(results) != 1:
+                raise _nonsense(_title(args))
+            return results[0]
 
         return call
 
     return decorate
 
 
-def _asked(name: str, limits: Limits, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Any]:
-    """What the worker answers: the items, or the one result."""
-    worker, title = _take(limits), str(getattr(args[0], "path", args[0]))
+def _asked(name: str, limits: Limits, kind: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[Any]:
+    """What the worker answers: the items, or the one result, each of the ``kind`` that the function's hint says."""
+    worker, title = _take(limits), _title(args)
     finished = False
     progress = kwargs.pop("progress", SILENT)
     try:
         worker.send({"call": name, "folder": os.getcwd(), "args": pack(list(args)), "kwargs": pack(kwargs)})
         with ProgressReceiver(progress) as heard:
             while "end" not in (reply := worker.receive(title)):
-                if "progress" in reply:
-                    heard.take(reply)
+                if "working" in reply:
                     continue
+                if "progress" in reply:
+                    try:
+                        heard.take(reply)
+                    except ValueError:
+                        raise worker.broken(title) from None
+                    continue
+                if "value" not in reply or not fits(reply["value"], kind):
+                    raise worker.broken(title)
                 try:
                     yield reply["value"]
                 except GeneratorExit:
@@ -98,7 +123,18 @@ def _asked(name: str, limits: Limits, args: tuple[Any, ...], kwargs: dict[str, A
         finished = worker.alive()  # it told of the error, and waits for the next question
         raise
     finally:
-        _give_back(worker, limits) if finished else worker.end()
+        if finished:
+            _give_back(worker, limits)
+        else:
+            worker.end()
+
+
+def _title(args: tuple[Any, ...]) -> str:
+    return str(getattr(args[0], "path", args[0]))
+
+
+def _nonsense(title: str) -> errors.InputError:
+    return errors.InputError(f"{title} made its decoder answer nonsense", _AGAIN)
 
 
 def _take(limits: Limits) -> "_Worker":
@@ -123,6 +159,8 @@ class _Worker:
 
     def __init__(self, limits: Limits) -> None:
         self.owner = os.getpid()
+        self.silence = limits.silence
+        known = {name: text for name, text in os.environ.items() if name.upper().startswith(_ENVIRONMENT)}
         self.process = subprocess.Popen(
             [sys.executable, "-c", _START, json.dumps(asdict(limits)), *sys.path],
             stdin=subprocess.PIPE,
@@ -130,7 +168,8 @@ class _Worker:
             stderr=subprocess.DEVNULL,
             bufsize=0,
             # Few arenas: each reserves memory that is never used, and counts against the limit.
-            env={**os.environ, "MALLOC_ARENA_MAX": "2"},
+            env={**known, "MALLOC_ARENA_MAX": "2"},
+            start_new_session=True,  # without our terminal: it cannot write escape codes there
         )
         self.input, self.output = cast("BinaryIO", self.process.stdin), cast("BinaryIO", self.process.stdout)
         if sys.platform == "linux":
@@ -147,17 +186,43 @@ class _Worker:
             self.input.write(json.dumps(message).encode("ascii") + b"\n")
 
     def receive(self, title: str) -> dict[str, Any]:
-        """The next message. Raises the error that it tells of; InputError where the worker is gone."""
+        """The next message. Raises the error that it tells of; InputError where the worker is gone, silent or mad."""
         try:
-            message = read_message(self.output)
+            message = read_message(self)
+        except TimeoutError:
+            self._kill()
+            raise errors.InputError(
+                f"{title} makes its decoder hang: given up after {self.silence} s", _AGAIN
+            ) from None
         except EOFError:
-            raise errors.InputError(*_last_words(title, self.process.wait())) from None
+            try:
+                code = self.process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                raise self.broken(title) from None
+            raise errors.InputError(*_last_words(title, code)) from None
         if "error" in message:
-            kind = getattr(errors, str(message["error"]), None)
-            if not (isinstance(kind, type) and issubclass(kind, errors.MagicPoseError)):
-                raise RuntimeError(f"while reading {title}: {message['message']}")
-            raise kind(str(message["message"]), str(message["hint"]))
+            kind, said, hint = (str(message.get(key, "")) for key in ("error", "message", "hint"))
+            known = getattr(errors, kind, None)
+            if not (isinstance(known, type) and issubclass(known, errors.MagicPoseError)):
+                raise RuntimeError(f"while reading {title}: {said}")
+            raise known(said, hint)
         return message
+
+    def readinto(self, into: memoryview) -> int | None:
+        """Bytes of its answer (0: its end). TimeoutError where none come; Windows waits for good."""
+        if sys.platform != "win32" and not select.select([self.output], [], [], self.silence)[0]:
+            raise TimeoutError
+        return self.output.readinto(into)  # type: ignore[attr-defined,no-any-return]
+
+    def broken(self, title: str) -> errors.InputError:
+        """The error for an answer that our code never gives; ends the worker, which is no longer ours."""
+        self._kill()
+        return _nonsense(title)
+
+    def _kill(self) -> None:
+        if self.owner == os.getpid():
+            self.process.kill()
+            self.process.wait()
 
     def stop(self) -> bool:
         """Ask for no more items; True where the worker is ready for another question."""
@@ -179,17 +244,15 @@ class _Worker:
             self.process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(_PATIENCE)
-            self.process.kill()
-            self.process.wait()
+            self._kill()
 
 
 def _last_words(title: str, code: int) -> tuple[str, str]:
     """Sentence and hint for a worker that ended by itself."""
-    again = "copy or download it again, or convert it with another program first"
     name = signal.Signals(-code).name if code < 0 and -code in set(signal.Signals) else f"exit code {code}"
     if name == "SIGXCPU":
-        return f"{title} takes endlessly long to decode: given up", again
-    return f"{title} made its decoder crash ({name})", again
+        return f"{title} takes endlessly long to decode: given up", _AGAIN
+    return f"{title} made its decoder crash ({name})", _AGAIN
 
 
 @atexit.register

@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from magicpose_cli.core.messages import fits
 from magicpose_cli.core.progress import Advance, Progress
+
+_KINDS: dict[str, tuple[Any, ...]] = {
+    "begin": (str, int | None, str, int),
+    "advance": (int, str),
+    "finish": (),
+    "note": (str,),
+    "plan": (int,),
+}
 
 
 class ProgressSender:
@@ -44,8 +53,13 @@ class ProgressReceiver:
             self._stages.pop()[0].__exit__(*error)
 
     def take(self, message: dict[str, Any]) -> None:
-        """One message of the sender."""
-        word, values = message["progress"], message["with"]
+        """One message of the sender. ValueError for what it never sends."""
+        word, values = message["progress"], message.get("with")
+        kinds = _KINDS.get(word) if isinstance(word, str) else None
+        if kinds is None or not isinstance(values, list) or len(values) != len(kinds):
+            raise ValueError(f"{message} tells of no progress")
+        if not all(map(fits, values, kinds)):
+            raise ValueError(f"{message} has wrong values")
         if word == "begin":
             stage = ExitStack()
             self._stages.append((stage, stage.enter_context(self._progress.stage(*values))))

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from magicpose_cli.core.confined import become_worker
 from magicpose_cli.core.confined_progress import ProgressSender
-from magicpose_cli.core.confinement import Limits, allow_seconds, confine, still_working
+from magicpose_cli.core.confinement import Limits, allow_seconds, confine, still_working, tell_of_work
 from magicpose_cli.core.disk import is_disk_full
 from magicpose_cli.core.errors import DiskFullError, LimitError, MagicPoseError
 from magicpose_cli.core.messages import named, unpack, write_message
@@ -27,7 +27,7 @@ _TIME_TO_UNWIND = 2  # seconds
 
 def main() -> None:
     """Answer until the input ends. ``sys.argv[1]``: the limits as JSON."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all processes of the terminal; ours tells us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Windows Ctrl-C comes to all of the terminal; ours tells us
     signal.signal(signal.SIGTERM, _unwind)
     limits = Limits(**json.loads(sys.argv[1]))
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -55,7 +55,8 @@ def _listen(questions: "queue.SimpleQueue[dict[str, Any]]") -> None:
     for line in sys.stdin.buffer:
         questions.put(json.loads(line))
     if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # wakes it where it waits
+        with contextlib.suppress(OSError):  # a C library that asks for a signal by the call that is refused
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # wakes it where it waits
         time.sleep(_TIME_TO_UNWIND)
     os._exit(1)
 
@@ -66,6 +67,7 @@ def _answer(
     if "call" not in question:
         return  # a stop that came when the work was done
     allow_seconds(limits.seconds)
+    tell_of_work(partial(write_message, answers, {"working": True}))
     try:
         for value in _items(question, answers):
             write_message(answers, {"value": value})

@@ -1,14 +1,15 @@
 """What a process that reads strangers' files gives up: memory, time, writing, the network, other programs.
 
-Each limit is set where the system has it: resource limits on POSIX, system calls on Linux (seccomp, x86-64 and arm64).
+Each limit is set where the system has it: resource limits on POSIX, system calls on Linux (``core/system_calls.py``).
 Elsewhere the process is still one of its own, so that its crash is not ours.
 """
 
-import ctypes
-import platform
-import struct
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from magicpose_cli.core.system_calls import refuse_calls
 
 if sys.platform != "win32":
     import resource
@@ -16,10 +17,15 @@ if sys.platform != "win32":
 
 @dataclass(frozen=True)
 class Limits:
-    """``memory`` and ``file_size`` in bytes, ``seconds`` of computing for one piece of work; None: no limit."""
+    """``memory`` and ``file_size`` in bytes, ``seconds`` of computing for one piece of work; None: no limit.
+
+    ``file_size`` 0: no file is written, made, renamed or removed at all. ``silence``: seconds by the clock that we wait
+    for a word of the process.
+    """
 
     memory: int | None = None
     seconds: int | None = None
+    silence: int | None = None
     file_size: int | None = None
     open_files: int = 256
 
@@ -32,7 +38,7 @@ def confine(limits: Limits) -> None:
         _lower(resource.RLIMIT_FSIZE, limits.file_size)
         _lower(resource.RLIMIT_AS, limits.memory)
     if sys.platform == "linux":
-        _refuse_calls()
+        refuse_calls(read_only=limits.file_size == 0)
 
 
 def _lower(kind: int, wanted: int | None) -> None:
@@ -62,46 +68,20 @@ def allow_seconds(seconds: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (until, hard))
 
 
+_SIGN_EVERY = 10  # seconds
+_signs: list[Callable[[], None]] = []
+_last_sign = 0.0
+
+
+def tell_of_work(sign: Callable[[], None]) -> None:
+    """From now on ``still_working`` calls ``sign`` every few seconds: who waits for us shall go on waiting."""
+    _signs[:] = [sign]
+
+
 def still_working() -> None:
     """To be called in long work that gets somewhere: it may go on as long again. Does nothing without a limit."""
+    global _last_sign
     allow_seconds(_allowed)
-
-
-# Linux's numbers, by machine: of the architecture (linux/audit.h), of seccomp(2), and of the calls that reach the
-# network, start a program or look into another process: socket, execve, execveat, ptrace, io_uring_setup.
-_MACHINES = {
-    "x86_64": (0xC000003E, 317, (41, 59, 322, 101, 425)),
-    "aarch64": (0xC00000B7, 277, (198, 221, 281, 117, 425)),
-}
-_PR_SET_NO_NEW_PRIVS, _SET_MODE_FILTER, _ALL_THREADS = 38, 1, 1
-_LOAD_WORD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-_ALLOW, _KILL, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050001  # the last one: the call fails with EPERM
-_CALL_NUMBER, _ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
-_X32_CALLS = 0x40000000  # the same calls under other numbers
-
-
-class _Program(ctypes.Structure):
-    _fields_ = (("length", ctypes.c_ushort), ("steps", ctypes.c_char_p))
-
-
-def _refuse_calls() -> None:
-    """A filter of system calls, which an old kernel may not know: then the other limits must do."""
-    if platform.machine() not in _MACHINES:
-        return
-    architecture, seccomp, numbers = _MACHINES[platform.machine()]
-    tests = [(_JUMP_AT_LEAST, _X32_CALLS), *((_JUMP_EQUAL, number) for number in numbers)]
-    steps = [
-        (_LOAD_WORD, 0, 0, _ARCHITECTURE),
-        (_JUMP_EQUAL, 1, 0, architecture),
-        (_RETURN, 0, 0, _KILL),
-        (_LOAD_WORD, 0, 0, _CALL_NUMBER),
-        # Each jump leads over the tests that follow it, and over ALLOW, to REFUSE.
-        *((code, len(tests) - index, 0, value) for index, (code, value) in enumerate(tests)),
-        (_RETURN, 0, 0, _ALLOW),
-        (_RETURN, 0, 0, _REFUSE),
-    ]
-    program = _Program(len(steps), b"".join(struct.pack("=HBBI", *step) for step in steps))
-    libc = ctypes.CDLL(None)
-    number = ctypes.c_long
-    libc.prctl(_PR_SET_NO_NEW_PRIVS, number(1), number(0), number(0), number(0))
-    libc.syscall(number(seccomp), number(_SET_MODE_FILTER), number(_ALL_THREADS), ctypes.byref(program))
+    if _signs and time.monotonic() - _last_sign > _SIGN_EVERY:
+        _last_sign = time.monotonic()
+        _signs[0]()

@@ -1,18 +1,41 @@
 """Data between two processes: the length of a JSON text in 4 bytes, the text, the bytes of an array where it has one.
 
-What is read is checked: a process that a hostile file took over can send wrong values, but no code.
+What is read is checked: a process that a hostile file took over can send wrong values, but no code, and nothing that
+takes endless memory to hold.
 """
 
 import importlib
 import json
+import re
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import UnionType
+from typing import Any, BinaryIO, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+_MOST_TEXT = 16 << 20  # bytes
 _MOST_BYTES = 1 << 31  # of one array
+_NUMBERS = re.compile(r"[<>|][uif](1|2|4|8)")
+_FRACTION = re.compile(r"-?\d+(/\d+)?")
+
+_Class = TypeVar("_Class", bound=type)
+_sendable: dict[str, type] = {}
+
+
+def sendable(kind: _Class) -> _Class:
+    """Let a dataclass travel between processes. The one that reads it has imported its module before."""
+    _sendable[_name(kind)] = kind
+    return kind
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+class _Source(Protocol):
+    def readinto(self, into: memoryview, /) -> int | None: ...
 
 
 def write_message(file: BinaryIO, message: dict[str, Any]) -> None:
@@ -29,18 +52,23 @@ def write_message(file: BinaryIO, message: dict[str, Any]) -> None:
         _write_all(file, array.data.cast("B"))
 
 
-def read_message(file: BinaryIO) -> dict[str, Any]:
+def read_message(file: _Source) -> dict[str, Any]:
     """The next message. EOFError at the end, or where it is no message of ours."""
     length = int.from_bytes(_read_all(file, np.empty(4, np.uint8)).tobytes(), "little")
+    if length > _MOST_TEXT:
+        raise EOFError
     try:
         message = json.loads(_read_all(file, np.empty(length, np.uint8)).tobytes())
         if "array" not in message:
             return dict(unpack(message))
-        shape, kind = tuple(map(int, message["array"]["shape"])), np.dtype(str(message["array"]["dtype"]))
-        if kind.kind not in "uif" or min(shape) < 0 or np.prod([kind.itemsize, *shape], dtype=float) > _MOST_BYTES:
+        shape, dtype = tuple(map(int, message["array"]["shape"])), str(message["array"]["dtype"])
+        if not _NUMBERS.fullmatch(dtype):
+            raise ValueError(f"an array of {dtype}")
+        kind = np.dtype(dtype)
+        if min(shape) < 0 or np.prod([kind.itemsize, *shape], dtype=float) > _MOST_BYTES:
             raise ValueError("an array of an impossible size")
         return {"value": _read_all(file, np.empty(shape, kind))}
-    except (ValueError, TypeError, KeyError, MemoryError, RecursionError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError, MemoryError, RecursionError) as error:
         raise EOFError from error
 
 
@@ -50,11 +78,11 @@ def _write_all(file: BinaryIO, data: bytes | memoryview) -> None:
         rest = rest[file.write(rest) :]
 
 
-def _read_all(file: BinaryIO, into: np.ndarray) -> np.ndarray:
+def _read_all(file: _Source, into: np.ndarray) -> np.ndarray:
     """Fill the array from the pipe, without a copy between."""
     rest = into.data.cast("B") if into.size else memoryview(b"")
     while rest:
-        count = file.readinto(rest)  # type: ignore[attr-defined]
+        count = file.readinto(rest)
         if not count:
             raise EOFError
         rest = rest[count:]
@@ -67,9 +95,8 @@ def pack(value: Any) -> Any:
         return {"=fraction": str(value)}
     if isinstance(value, Path):
         return {"=path": str(value)}
-    if is_dataclass(value) and not isinstance(value, type):
-        name = f"{type(value).__module__}:{type(value).__qualname__}"
-        return {f"={name}": {f.name: pack(getattr(value, f.name)) for f in fields(value)}}
+    if is_dataclass(value) and _sendable.get(_name(type(value))) is type(value):
+        return {f"={_name(type(value))}": {f.name: pack(getattr(value, f.name)) for f in fields(value)}}
     if isinstance(value, tuple):
         return {"=tuple": [pack(item) for item in value]}
     if isinstance(value, list):
@@ -91,20 +118,37 @@ def unpack(value: Any) -> Any:
     if not key.startswith("="):
         return {name: unpack(item) for name, item in value.items()}
     inner = value[key]
-    if key == "=fraction":
-        return Fraction(inner)
-    if key == "=path":
+    if key == "=fraction" and isinstance(inner, str) and _FRACTION.fullmatch(inner):
+        return Fraction(*map(int, inner.split("/")))  # Fraction itself would also work out "1e999999999"
+    if key == "=path" and isinstance(inner, str):
         return Path(inner)
-    if key == "=tuple":
+    if key == "=tuple" and isinstance(inner, list):
         return tuple(unpack(item) for item in inner)
-    kind = named(key[1:])
-    if not (isinstance(kind, type) and is_dataclass(kind)):
-        raise ValueError(f"{key[1:]} is no dataclass")
-    return kind(**{name: unpack(item) for name, item in inner.items()})
+    kind = _sendable.get(key[1:])
+    if kind is None or not isinstance(inner, dict):
+        raise ValueError(f"{key} does not come from a worker")
+    values = {name: unpack(item) for name, item in inner.items()}
+    hints = get_type_hints(kind)
+    if wrong := [name for name, item in values.items() if not fits(item, hints.get(name))]:
+        raise ValueError(f"{key} has wrong values: {wrong}")
+    return kind(**values)
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Whether the value is what a type hint says: a class, a union, or a tuple of these."""
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind is UnionType:
+        return any(fits(value, one) for one in inner)
+    if kind is tuple:
+        if not isinstance(value, tuple):
+            return False
+        each = inner[:1] * len(value) if inner[-1] is ... else inner
+        return len(value) == len(each) and all(map(fits, value, each))
+    return isinstance(value, type(None) if hint is None else hint)
 
 
 def named(name: str) -> Any:
-    """The function or class of this package that is called ``module:name``. ValueError for others."""
+    """The function of this package that is called ``module:name``. ValueError for others."""
     module, _, inner = name.partition(":")
     if not module.startswith("magicpose_cli.") or "." in inner:
         raise ValueError(f"{name} is not ours")

@@ -13,6 +13,7 @@ import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import ColorRange, ColorTrc, Interpolation, VideoReformatter
 
+from magicpose_cli.core.messages import sendable
 from magicpose_cli.video.hdr import to_standard_range
 
 # H.273 matrix coefficients → (Kr, Kb), and → swscale's number of the same matrix
@@ -34,6 +35,7 @@ _EXACT = (
 )
 
 
+@sendable
 @dataclass(frozen=True)
 class Orientation:
     """How coded pixels become upright: swap the axes, then mirror left-right, then mirror top-bottom."""

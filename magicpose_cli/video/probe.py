@@ -14,6 +14,7 @@ from magicpose_cli.core.confinement import still_working
 from magicpose_cli.core.errors import InputError
 from magicpose_cli.core.files import check_file
 from magicpose_cli.core.image_files import MAX_PIXELS, image_files, sniff
+from magicpose_cli.core.messages import sendable
 from magicpose_cli.video.colour import UPRIGHT, Orientation, is_hdr, orientation_of, square_size
 from magicpose_cli.video.images import animation_timing, check_image
 from magicpose_cli.video.source import (
@@ -28,6 +29,7 @@ _SIGN_OF_LIFE = 10_000  # packets
 _STILL = ("png", "jpeg", "bmp", "tiff", "heic", "psd")
 
 
+@sendable
 @dataclass(frozen=True)
 class MediaInfo:
     """A video, animation, image or folder of images.

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from magicpose_cli.core.clip import DEFAULT_RATE
+from magicpose_cli.core.messages import sendable
 
 _STANDARD_RATES = tuple(Fraction(n) for n in range(1, 241)) + tuple(
     Fraction(n * 1000, 1001) for n in (15, 24, 30, 48, 60, 120)
@@ -21,6 +22,7 @@ _STANDARD_RATES = tuple(Fraction(n) for n in range(1, 241)) + tuple(
 _Picture = TypeVar("_Picture")
 
 
+@sendable
 @dataclass(frozen=True)
 class Timing:
     """When frames are shown: ``start`` in seconds on the file's clock, ``duration`` in seconds, ``fps`` exact."""

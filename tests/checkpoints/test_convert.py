@@ -1,13 +1,18 @@
 """A whole checkpoint file in, a model folder out, read back by diffusers: the values are the file's."""
 
 import json
+import os
+import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from magicpose_cli.core.confinement import Limits, confine
 from magicpose_cli.core.errors import InputError, IntegrityError, OutputError, UsageError
+from magicpose_cli.core.system_calls import stay_apart
 from magicpose_cli.diffusion.checkpoints.controlnet_ldm import convert_controlnet
 from magicpose_cli.diffusion.checkpoints.convert import convert_checkpoint, detect_checkpoint
 from magicpose_cli.diffusion.checkpoints.ldm_keys import controlnet_key_map, unet_key_map, vae_key_map
@@ -25,6 +30,25 @@ def checkpoint(released, tmp_path_factory):
 def converted(checkpoint, configs, tokenizer_folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("models") / "magicpose"
     return convert_magicpose(checkpoint, out, tokenizer=tokenizer_folder, dtype="float32", configs=configs)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="confines a forked process")
+def test_a_confined_process_can_convert(checkpoint, configs, tokenizer_folder, converted, tmp_path):
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            stay_apart()
+            confine(Limits())
+            convert_magicpose(
+                checkpoint, tmp_path / "out", tokenizer=tokenizer_folder, dtype="float32", configs=configs
+            )
+            os._exit(0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    files = [path.relative_to(converted.folder) for path in converted.folder.rglob("*.safetensors")]
+    assert files
+    for file in files:
+        assert (tmp_path / "out" / file).read_bytes() == (converted.folder / file).read_bytes()
 
 
 def _tensors(converted, component):

@@ -1,5 +1,6 @@
 """Decoding in a process apart: its end is an error, ours is its end, and it may do nothing but decode."""
 
+import inspect
 import io
 import json
 import os
@@ -16,9 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from magicpose_cli.core.clip import SoundSource
+from magicpose_cli.core.confined import _State, confined
+from magicpose_cli.core.confinement import Limits
 from magicpose_cli.core.errors import InputError
 from magicpose_cli.core.messages import pack, read_message, unpack, write_message
-from magicpose_cli.video.read import open_clip, read_image
+from magicpose_cli.video.probe import probe
+from magicpose_cli.video.read import _frames, open_clip, read_image
 from magicpose_cli.video.write import write_video
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, or tests what Linux alone can do")
@@ -126,48 +130,46 @@ def test_paths_are_relative_to_where_we_are_now(video: Path, tmp_path: Path, mon
         read_image(Path("x.png"))
 
 
-_ATTEMPTS = """
-import os, socket, subprocess, sys, threading
-from magicpose_cli.core.confinement import Limits, allow_seconds, confine
-def attempt(name, action):
-    try:
-        action()
-        print(name, "allowed", flush=True)
-    except (OSError, MemoryError) as error:
-        print(name, type(error).__name__, flush=True)
-file = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
-confine(Limits(memory=4 << 30, file_size=0, open_files=20))
-attempt("read", lambda: open(__import__("os").__file__).read())
-attempt("thread", lambda: threading.Thread(target=int).start())
-attempt("network", lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-attempt("datagrams", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-attempt("local", lambda: socket.socket(socket.AF_UNIX))
-attempt("program", lambda: subprocess.run(["true"]))
-attempt("write", lambda: os.write(file, b"x"))
-attempt("memory", lambda: bytearray(5 << 30))
-attempt("files", lambda: [os.open(sys.argv[1], os.O_RDONLY) for _ in range(50)])
-allow_seconds(1)
-while True: pass
-"""
+@linux
+def test_a_worker_has_no_terminal_and_no_secrets_of_ours(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    known = set(workers(os.getpid()))
+    passes = [open_clip(video).frames() for _ in range(len(known) + 1)]
+    for frames in passes:
+        next(frames)
+    (new,) = set(workers(os.getpid())) - known
+    assert os.getsid(new) == new != os.getsid(0)
+    names = {entry.partition(b"=")[0] for entry in Path(f"/proc/{new}/environ").read_bytes().split(b"\0")}
+    assert b"PATH" in names and not names & {b"HF_TOKEN", b"AWS_SECRET_ACCESS_KEY"}
+    for frames in passes:
+        frames.close()
 
 
 @linux
-def test_what_a_worker_may_not_do(tmp_path: Path) -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", _ATTEMPTS, str(tmp_path / "file")], cwd=_TOP, capture_output=True, text=True, timeout=120
-    )
-    assert told.returncode == -signal.SIGXCPU, told.stderr
-    assert dict(line.split() for line in told.stdout.split("\n") if line) == {
-        "read": "allowed",
-        "thread": "allowed",
-        "network": "PermissionError",
-        "datagrams": "PermissionError",
-        "local": "PermissionError",
-        "program": "PermissionError",
-        "write": "OSError",
-        "memory": "MemoryError",
-        "files": "OSError",
-    }
+def test_a_decoder_that_hangs_is_given_up(video: Path) -> None:
+    info, limits = probe(video), Limits(silence=600)
+    decode = confined(limits)(inspect.unwrap(_frames))
+    arguments = (info, info.fps, Fraction(0), info.frame_count, 10**6, False)
+    assert len(list(decode(*arguments))) == 40
+    (worker,) = _State.idle[limits]
+    frames = decode(*arguments)
+    next(frames)
+    worker.silence = 1
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    with pytest.raises(InputError, match="hang: given up after 1 s"):
+        list(frames)
+    assert worker.process.pid not in workers(os.getpid()) and not _State.idle[limits]
+
+
+def test_an_answer_of_another_kind_than_promised_is_an_error(video: Path) -> None:
+    def probe(path: Path) -> str:  # the worker's function of this name answers with more than a text
+        raise AssertionError
+
+    probe.__module__, probe.__qualname__ = open_clip.__module__.replace("read", "probe"), "probe"
+    with pytest.raises(InputError, match="answer nonsense"):
+        confined()(probe)(video)
+    assert open_clip(video).frame_count == 40
 
 
 _VALUES = st.recursive(
@@ -199,16 +201,37 @@ def test_our_values_and_arrays_come_back_as_they_were() -> None:
         read_message(pipe)
 
 
+_SOUND = "magicpose_cli.core.clip:SoundSource"
+
+
 @pytest.mark.parametrize(
     "message",
     [
         {"value": {"=os:system": {"command": "true"}}},
         {"value": {"=magicpose_cli.core.confined:subprocess": {}}},
         {"value": {"=magicpose_cli.core.confined:confined": {}}},
+        {"value": {"=magicpose_cli.core.clip:Clip": {}}},
+        {"value": {"=magicpose_cli.core.clip:Nothing": {}}},
+        {"value": {"=magicpose_cli.nowhere:Nothing": {}}},
+        {"value": {f"={_SOUND}": {"path": "x", "start": {"=fraction": "1"}, "duration": {"=fraction": "1"}}}},
+        {"value": {f"={_SOUND}": {"path": {"=path": "x"}, "start": 1, "duration": {"=fraction": "1"}}}},
+        {"value": {f"={_SOUND}": {"path": {"=path": "x"}}}},
+        {"value": {f"={_SOUND}": {"other": 1}}},
+        {"value": {f"={_SOUND}": []}},
+        {"value": {"=fraction": "1/0"}},
+        {"value": {"=fraction": "1e999999999"}},
+        {"value": {"=fraction": 1}},
+        {"value": {"=fraction": "9" * 5000}},
+        {"value": {"=path": None}},
+        {"value": {"=tuple": "ab"}},
+        {"value": {"=": {}}},
         {"array": {"shape": [2], "dtype": "O"}},
         {"array": {"shape": [-1, 3], "dtype": "|u1"}},
         {"array": {"shape": [1 << 40], "dtype": "|u1"}},
         {"array": {"shape": [], "dtype": "nonsense"}},
+        {"array": {"shape": [2], "dtype": "u1,u1"}},
+        {"array": {"shape": [], "dtype": "|u1"}},
+        {"array": None},
         ["no object"],
     ],
 )
@@ -216,6 +239,12 @@ def test_a_message_that_no_worker_of_ours_sends_is_the_end(message: object) -> N
     text = json.dumps(message).encode()
     with pytest.raises(EOFError):
         read_message(io.BytesIO(len(text).to_bytes(4, "little") + text + bytes(64)))
+
+
+def test_an_endless_text_is_the_end() -> None:
+    text = json.dumps({"value": "x" * (16 << 20)}).encode()
+    with pytest.raises(EOFError):
+        read_message(io.BytesIO(len(text).to_bytes(4, "little") + text))
 
 
 @given(st.binary(max_size=40))

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 from magicpose_cli.core.errors import InputError, IntegrityError
+from magicpose_cli.core.messages import sendable
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.safe_load import load_tensors
 from magicpose_cli.core.whole_folder import whole_folder
@@ -51,6 +52,7 @@ _POSITIONS = TEXT + "embeddings.position_ids"
 _UNUSED_ENCODER = frozenset(f"input_hint_block.{i}.{part}" for i in range(0, 15, 2) for part in ("weight", "bias"))
 
 
+@sendable
 @dataclass(frozen=True)
 class Converted:
     """What was written: ``kind`` is ``magicpose``, ``controlnet`` or ``motion``; ``notes`` are for the user."""
