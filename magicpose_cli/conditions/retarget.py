@@ -155,7 +155,7 @@ def _meet(driver: SeenPerson, photo: SeenPerson) -> _Meeting | None:
         return None
     scale = driver.proportions.height_ratio(photo.proportions)
     joints = fill_gaps(driver.joints)
-    anchor = _anchor(joints, photo.joints[0], root)
+    anchor = _anchor(driver.joints, photo.joints[0], root)
     x, y = photo.joints[0, root] - scale * joints[anchor, root]
     floors = floor_of(driver.joints), floor_of(photo.joints)
     if np.isfinite(floors).all():
@@ -175,9 +175,13 @@ def _of_shoulders(photo: SeenPerson) -> str:
 
 
 def _anchor(joints: np.ndarray, photo: np.ndarray, root: int) -> int:
-    """The frame whose limbs point most as in the photo, of those whose root is nearest to its middle place."""
-    away = np.linalg.norm(joints[:, root] - np.median(joints[:, root], axis=0), axis=1)
-    near = np.argsort(away, kind="stable")[: max(1, round(_NEAR * len(joints)))]
+    """The frame whose limbs point most as in the photo, of those whose root is nearest to its middle place.
+
+    Only a frame that shows the root can be it: ``joints`` (F, 20, 2) have their gaps still.
+    """
+    shown = np.flatnonzero(np.isfinite(joints[:, root]).all(axis=1))
+    away = np.linalg.norm(joints[shown, root] - np.median(joints[shown, root], axis=0), axis=1)
+    near = shown[np.argsort(away, kind="stable")[: max(1, round(_NEAR * len(shown)))]]
     likeness = np.zeros(len(near))
     for a, b in _DIRECTIONS:
         theirs, ours = joints[near, b] - joints[near, a], photo[b] - photo[a]
