@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
+from magicpose_cli.core.seen import without_scraps
 from magicpose_cli.pose.detector import PART_SLICES
 from magicpose_cli.pose.doubt import doubtful_limbs, without_overlong_bones
 from magicpose_cli.pose.gaps import bridge_gaps
 from magicpose_cli.pose.smooth import smooth
 from magicpose_cli.pose.swaps import mend_swaps
-from magicpose_cli.pose.trust import breaks_of, leaps_of, without_impossible_hands, without_scraps, without_spikes
+from magicpose_cli.pose.trust import breaks_of, leaps_of, without_impossible_hands, without_spikes
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ def clean(points: np.ndarray, fps: float) -> Cleaned:
     breaks = breaks_of(points, size)
     points, swapped = mend_swaps(without_spikes(points, size, fps), size, fps)
     doubtful = doubtful_limbs(points, size, fps, breaks)
-    points = without_scraps(without_impossible_hands(without_overlong_bones(points), size))
+    points = without_impossible_hands(without_overlong_bones(points), size)
+    parts = without_scraps({part: points[:, of] for part, of in PART_SLICES.items()})
+    points = np.concatenate(list(parts.values()), axis=1)
     points, filled = bridge_gaps(points, fps, breaks)
     points = without_overlong_bones(points)  # a joint filled in may lie far from one that was seen
     filled &= points[..., 2] > 0

@@ -13,17 +13,18 @@ from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.errors import InputError, NoPersonError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.seen import seen_parts, without_scraps
 from magicpose_cli.pose.clean import as_they_are, clean, jitter
 from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDetector
 from magicpose_cli.pose.follow import FollowedPerson, follow, number_there_at_once
 from magicpose_cli.pose.person_choice import check_person
-from magicpose_cli.pose.trust import without_scraps
 
 METHOD_VERSION = 3
 """Of what becomes of a detector's people here (``follow``, ``clean``): raised with each change to the poses that come
 out, so that poses kept by an earlier version are not taken for today's."""
 
 STRETCH = 480  # frames: after so many a detector begins anew, so that what follows hangs on nothing before
+_BETTER_PICTURE = "use a picture or video in which the person is well lit and at least a quarter of the picture high"
 _AHEAD = 4  # decoded frames that may wait: 25 MB at 1080 × 1920
 
 
@@ -114,7 +115,7 @@ def follow_person(
     ``person`` is one person for the whole clip: ``largest`` by the area of all frames together, ``left`` or ``right``
     of those who are there at the beginning, or a number from 0: first those who are there within a second of the first
     one, from the picture's left, then who comes later. ``raw`` leaves the points as the detector gave them.
-    Raises NoPersonError where there is nobody, or not that one.
+    Raises NoPersonError where there is nobody, or not that one, or nothing of him counts as seen (``core.seen``).
     """
     fps = float(clip.fps)
     people = follow(found, fps)
@@ -124,8 +125,12 @@ def follow_person(
     cleaned = as_they_are(points, fps) if raw else clean(points, fps)
     inside = ((cleaned.points[..., :2] >= 0) & (cleaned.points[..., :2] <= (clip.width, clip.height))).all(axis=-1)
     shown = np.where(inside[..., None], cleaned.points, np.float32(0))
-    shown = shown if raw else without_scraps(shown)  # the rest of a hand at the picture's edge
     parts = {part: shown[:, of] for part, of in PART_SLICES.items()}
+    if not np.any(list(seen_parts(parts).values())):
+        raise NoPersonError(
+            f"{clip.path}: somebody was found, but no point of the body is sure enough to be drawn", _BETTER_PICTURE
+        )
+    parts = parts if raw else without_scraps(parts)  # the rest of a hand at the picture's edge
     return FollowedClip(
         track=PoseTrack(**parts, width=clip.width, height=clip.height, fps=clip.fps),
         people=tuple(people),
@@ -150,7 +155,7 @@ def _chosen(people: list[FollowedPerson], person: str, fps: float, clip: Clip, f
         where = "the picture" if frames == 1 else f"any of its {frames} frames"
         raise NoPersonError(
             f"{clip.path}: no person was found in {where}",
-            "use a picture or video in which the person is well lit and at least a quarter of the picture high",
+            _BETTER_PICTURE,
         )
     if person == "largest":
         return max(range(len(people)), key=lambda number: people[number].area)
