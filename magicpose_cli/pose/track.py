@@ -19,7 +19,7 @@ from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDete
 from magicpose_cli.pose.follow import FollowedPerson, follow, number_there_at_once
 from magicpose_cli.pose.person_choice import check_person
 
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 """Of what becomes of a detector's people here (``follow``, ``clean``): raised with each change to the poses that come
 out, so that poses kept by an earlier version are not taken for today's."""
 
@@ -33,10 +33,10 @@ class FollowedClip:
     """One person's track, and what is to be known about it.
 
     ``people`` are all the people of the clip by their numbers, as the detector saw them, ``chosen`` is the number of
-    the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,), ``filled`` (F,) for each part and
-    ``doubtful_limbs`` (F,) for each limb say in which frames left and right were changed, points filled in, and a limb
-    could not be as it was found (``pose.doubt``); ``jitter`` holds each part's before and after
-    (``pose.clean.jitter``).
+    the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,), ``filled`` (F,) for each part,
+    ``doubtful_limbs`` and ``removed_limbs`` (F,) for each limb say in which frames left and right were changed, points
+    filled in, a limb could not be as it was found (``pose.doubt``), and was taken away for that; ``jitter`` holds each part's before and after
+    (``pose.clean.jitter``). ``raw``: nothing was changed. ``says_visibility`` is the detector's.
     """
 
     track: PoseTrack
@@ -46,7 +46,10 @@ class FollowedClip:
     swapped: np.ndarray
     filled: dict[str, np.ndarray]
     doubtful_limbs: dict[str, np.ndarray]
+    removed_limbs: dict[str, np.ndarray]
     jitter: dict[str, tuple[float, float] | None]
+    raw: bool
+    says_visibility: bool
 
 
 def extract_track(
@@ -67,7 +70,7 @@ def extract_track(
     check_person(person)
     with progress.stage("finding poses", clip.frame_count, done=len(found)) as advance:
         people = find_people(clip, detector, advance, found=found, on_stretch=on_stretch)
-    return follow_person(clip, people, person=person, raw=raw)
+    return follow_person(clip, people, person=person, raw=raw, says_visibility=detector.says_visibility)
 
 
 def find_people(
@@ -108,13 +111,18 @@ def _people_of_stretch(
 
 
 def follow_person(
-    clip: Clip, found: list[list[PersonPose]], *, person: str = "largest", raw: bool = False
+    clip: Clip,
+    found: list[list[PersonPose]],
+    *,
+    person: str = "largest",
+    raw: bool = False,
+    says_visibility: bool = False,
 ) -> FollowedClip:
     """One of the people ``found`` in each frame of ``clip``; a frame without the person has all points missing.
 
     ``person`` is one person for the whole clip: ``largest`` by the area of all frames together, ``left`` or ``right``
     of those who are there at the beginning, or a number from 0: first those who are there within a second of the first
-    one, from the picture's left, then who comes later. ``raw`` leaves the points as the detector gave them.
+    one, from the picture's left, then who comes later. ``raw`` leaves the points as the detector gave them; ``says_visibility`` is the detector's.
     Raises NoPersonError where there is nobody, or not that one, or nothing of him counts as seen (``core.seen``).
     """
     fps = float(clip.fps)
@@ -139,7 +147,10 @@ def follow_person(
         swapped=cleaned.swapped,
         filled=cleaned.filled,
         doubtful_limbs=cleaned.doubtful,
+        removed_limbs=cleaned.removed,
         jitter=jitter(points, cleaned.points),
+        raw=raw,
+        says_visibility=says_visibility,
     )
 
 
