@@ -22,6 +22,7 @@ _ROOTS = (PELVIS, kp.NECK, HEAD)  # where the bodies meet: the first that both s
 _OFTEN = 0.5  # share of the frames in which the driver's root had better be seen
 _NEAR = 0.25  # share of the frames that count as near the clip's middle place
 _WORTH_TELLING = 0.05  # of a difference between a limb's scale and the whole's
+_DRIVERS_OWN = ": the driver's own are used, scaled as the whole"
 _DIRECTIONS = (
     (kp.NECK, PELVIS), (kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW), (kp.LEFT_SHOULDER, kp.LEFT_ELBOW),
     (kp.RIGHT_ELBOW, kp.RIGHT_WRIST), (kp.LEFT_ELBOW, kp.LEFT_WRIST),
@@ -73,7 +74,7 @@ def fit_track(
         f"The poses are fitted to the person in the photo: matched on frame {met.anchor}, "
         f"scaled by {met.scale:.2f}{changed}."
     )
-    notes = (told, _of_shoulders(met.photo), *describe_face(met.driver.heads, met.photo.heads), left_out, held)
+    notes = (told, _of_shoulders(met.photo, _DRIVERS_OWN), *describe_face(met.driver.heads, met.photo.heads), left_out, held)
     return replace(whole, track=fitted, notes=tuple(note for note in notes if note), matched=met.anchor)
 
 
@@ -163,14 +164,13 @@ def _meet(driver: SeenPerson, photo: SeenPerson) -> _Meeting | None:
     return _Meeting(driver, photo, joints, scale, (float(x), float(y)), root, anchor, floors)
 
 
-def _of_shoulders(photo: SeenPerson) -> str:
-    """A sentence where the photo's shoulders were dropped."""
+def _of_shoulders(photo: SeenPerson, instead: str = "") -> str:
+    """A sentence where the photo's shoulders were dropped, with what is done ``instead``."""
     if not photo.narrow:
         return ""
     return (
-        "The shoulders found in the photo are too narrow to be true, as happens in photos from behind: the driver's "
-        "own are used, scaled as the whole. Where the size is wrong, give the person's keypoints with "
-        "--reference-poses, or a photo from the front."
+        f"The shoulders found in the photo are too narrow to be true (seen from behind or from the side){instead}. "
+        "Where the size is wrong, give the person's keypoints with --reference-poses, or a photo from the front."
     )
 
 

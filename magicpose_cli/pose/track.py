@@ -17,7 +17,7 @@ from magicpose_cli.core.seen import seen_parts, without_scraps
 from magicpose_cli.pose.clean import as_they_are, clean, jitter
 from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDetector
 from magicpose_cli.pose.follow import FollowedPerson, follow, number_there_at_once
-from magicpose_cli.pose.person_choice import check_person
+from magicpose_cli.core.choices import check_person
 
 METHOD_VERSION = 4
 """Of what becomes of a detector's people here (``follow``, ``clean``): raised with each change to the poses that come

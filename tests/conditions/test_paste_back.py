@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from magicpose_cli.conditions.framing import apply_framing, fit_framing
-from magicpose_cli.conditions.paste_back import FEATHER, paste_back
+from magicpose_cli.conditions.paste_back import FEATHER, describe_paste, paste_back
 
 
 @pytest.fixture
@@ -51,3 +51,23 @@ def test_no_edge_shows_where_the_seam_begins_or_ends(photo):
     row = whole[180, 99:118]
     assert row[0] == 0 and row[-1] == 255 and (np.diff(row) >= 0).all()
     assert max(row[1] - row[0], row[17] - row[16]) <= 3  # a straight ramp begins with 8
+
+
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        (
+            (100, 60, 228, 188),
+            "Framing: 128x128 of the photo's 400x300 pixels, from 100 across and 60 down, are made anew and laid back into "
+            "the photo, blended over 13 pixels; the rest stays as it is.",
+        ),
+        ((0, 0, 400, 300), "Framing: all of the photo's 400x300 pixels are made anew."),
+        (
+            (-50, 0, 400, 300),
+            "Framing: all of the photo's 400x300 pixels are made anew. Where the motion leaves the photo, 50 pixels on the "
+            "left with the margin for hair and fingers are cut off; without --paste-back the picture grows.",
+        ),
+    ],
+)
+def test_what_is_made_anew_and_cut_off_is_told(box, said):
+    assert describe_paste(fit_framing(400, 300, 128, 256, box)) == said

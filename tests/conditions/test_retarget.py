@@ -209,8 +209,10 @@ def test_shoulders_guessed_under_hair_are_not_believed(track, person, width):
     fitted = fit_track(driver, photo, **PHOTO)
     assert fitted.scale == pytest.approx(2.5, rel=0.15)  # a neck is all there is to go by
     assert shoulders_of(fitted.track.body) == pytest.approx(2 * 0.4 * 100 * fitted.scale, rel=0.01)
-    assert any("too narrow to be true" in note for note in fitted.notes)
-    assert any("too narrow to be true" in note for note in fit_whole(driver, photo, **PHOTO).notes)
+    [said] = [note for note in fitted.notes if "too narrow to be true" in note]
+    assert "from behind or from the side): the driver's own are used" in said
+    [said] = [note for note in fit_whole(driver, photo, **PHOTO).notes if "too narrow to be true" in note]
+    assert "driver" not in said  # maps have no other shoulders than the driver's
 
 
 def test_shoulders_seen_without_a_face_are_believed(track, person):

@@ -140,8 +140,9 @@ def test_a_clip_without_frames_is_an_input_error():
 
 @pytest.mark.parametrize("person", ["middle", "-1", "1.5", "", "²", "largest "])
 def test_an_unknown_person_is_refused_before_any_work(person):
-    with pytest.raises(UsageError, match="--person does not know"):
+    with pytest.raises(UsageError, match="--person does not know") as refused:
         extract_track(clip_of([]), SquareDetector(), person=person)
+    assert "largest, left, right; or a number" in refused.value.hint
 
 
 def test_in_a_photo_the_largest_is_chosen():

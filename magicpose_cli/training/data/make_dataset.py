@@ -23,7 +23,7 @@ from magicpose_cli.core.image_files import image_files
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.whole_folder import check_folder_place, whole_folder
 from magicpose_cli.pose.detector import PoseDetector
-from magicpose_cli.pose.person_choice import check_person
+from magicpose_cli.core.choices import check_person
 from magicpose_cli.pose.registry import make_detector
 from magicpose_cli.training.data.dataset_request import DatasetRequest, check_dataset
 from magicpose_cli.training.data.pack import split_by_video, write_shards
