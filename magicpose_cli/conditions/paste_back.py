@@ -64,8 +64,8 @@ def describe_paste(framing: Framing) -> str:
         said = f"Framing: all of the photo's {whole} are made anew."
     else:
         said = (
-            f"Framing: {right - left}x{bottom - top} of the photo's {whole}, from {left} across and {top} down, are made "
-            f"anew and laid back into the photo, blended over {_seam(framing):.0f} pixels; the rest stays as it is."
+            f"Framing: {right - left}x{bottom - top} of the photo's {whole}, from {left} across and {top} down, "
+            f"are made anew and laid back, blended over {_seam(framing):.0f} pixels; all else stays as it is."
         )
     if beyond := list_beyond(framing):
         said += (

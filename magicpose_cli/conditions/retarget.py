@@ -74,7 +74,13 @@ def fit_track(
         f"The poses are fitted to the person in the photo: matched on frame {met.anchor}, "
         f"scaled by {met.scale:.2f}{changed}."
     )
-    notes = (told, _of_shoulders(met.photo, _DRIVERS_OWN), *describe_face(met.driver.heads, met.photo.heads), left_out, held)
+    notes = (
+        told,
+        _of_shoulders(met.photo, _DRIVERS_OWN),
+        *describe_face(met.driver.heads, met.photo.heads),
+        left_out,
+        held,
+    )
     return replace(whole, track=fitted, notes=tuple(note for note in notes if note), matched=met.anchor)
 
 

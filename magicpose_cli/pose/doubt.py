@@ -1,9 +1,9 @@
 """Arms and legs that cannot be as the detector gave them, however sure it is of its points.
 
 Far from a camera a picture only shortens a bone, so one that comes out far longer than all others of its kind is
-doubtful; but within some 1.5 m a hand held out to the camera looks longer too, so it counts as wrong only where it leapt
-there. An arm or a leg turns only so fast; and two arms do not lie in one place while the shoulders are apart. Wrong
-places that could be somebody's are not found by this.
+doubtful; but within some 1.5 m an arm held out to the camera looks longer too, so it counts as wrong only where it
+leapt there. An arm or a leg turns only so fast; and two arms do not lie in one place while the shoulders are apart.
+Wrong places that could be somebody's are not found by this.
 """
 
 import numpy as np

@@ -36,9 +36,10 @@ class PoseReport:
     ``uncertain``: numbers of people who may be none (``pose.follow.may_be_nobody``). ``missing_limbs``: where an arm, a
     leg, or its outer half alone, is not seen though the person is, for longer than a gap that is filled; limbs that are
     never seen are ``unseen_limbs``. ``doubtful_limbs``: where one could not be as the detector gave it
-    (``pose.doubt``); ``removed_limbs``: where it was taken away for that, and so is not missing. ``doubtful``: frames in which the person may have been taken for another. ``swapped``: left and
-    right were changed. ``filled``: points of that part were filled in. ``jitter``: how much points tremble, before and
-    after, in pixels (``pose.clean.jitter``). ``height``: the person's size as a share of the picture's shorter side.
+    (``pose.doubt``); ``removed_limbs``: where it was taken away for that, and so is not missing. ``doubtful``: frames
+    in which the person may have been taken for another. ``swapped``: left and right were changed. ``filled``: points of
+    that part were filled in. ``jitter``: how much points tremble, before and after, in pixels (``pose.clean.jitter``).
+    ``height``: the person's size as a share of the picture's shorter side.
     """
 
     frames: int
@@ -262,9 +263,7 @@ def report(track: PoseTrack, followed: FollowedClip | None = None, *, start: flo
     )
 
 
-def _missing_limbs(
-    track: PoseTrack, person: np.ndarray, removed: dict[str, np.ndarray]
-) -> dict[str, np.ndarray]:
+def _missing_limbs(track: PoseTrack, person: np.ndarray, removed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """For each arm and leg, and then for its outer half alone, (F,) True where the person is there and it is not.
 
     Where a limb was ``removed`` (F,), the detector gave one.

@@ -9,6 +9,7 @@ from itertools import islice
 
 import numpy as np
 
+from magicpose_cli.core.choices import check_person
 from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.errors import InputError, NoPersonError
 from magicpose_cli.core.pose_track import PoseTrack
@@ -17,7 +18,6 @@ from magicpose_cli.core.seen import seen_parts, without_scraps
 from magicpose_cli.pose.clean import as_they_are, clean, jitter
 from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDetector
 from magicpose_cli.pose.follow import FollowedPerson, follow, number_there_at_once
-from magicpose_cli.core.choices import check_person
 
 METHOD_VERSION = 4
 """Of what becomes of a detector's people here (``follow``, ``clean``): raised with each change to the poses that come
@@ -35,8 +35,9 @@ class FollowedClip:
     ``people`` are all the people of the clip by their numbers, as the detector saw them, ``chosen`` is the number of
     the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,), ``filled`` (F,) for each part,
     ``doubtful_limbs`` and ``removed_limbs`` (F,) for each limb say in which frames left and right were changed, points
-    filled in, a limb could not be as it was found (``pose.doubt``), and was taken away for that; ``jitter`` holds each part's before and after
-    (``pose.clean.jitter``). ``raw``: nothing was changed. ``says_visibility`` is the detector's.
+    filled in, a limb could not be as it was found (``pose.doubt``), and was taken away for that; ``jitter`` holds each
+    part's before and after (``pose.clean.jitter``). ``raw``: nothing was changed. ``says_visibility`` is the
+    detector's.
     """
 
     track: PoseTrack
@@ -122,8 +123,9 @@ def follow_person(
 
     ``person`` is one person for the whole clip: ``largest`` by the area of all frames together, ``left`` or ``right``
     of those who are there at the beginning, or a number from 0: first those who are there within a second of the first
-    one, from the picture's left, then who comes later. ``raw`` leaves the points as the detector gave them; ``says_visibility`` is the detector's.
-    Raises NoPersonError where there is nobody, or not that one, or nothing of him counts as seen (``core.seen``).
+    one, from the picture's left, then who comes later. ``raw`` leaves the points as the detector gave them;
+    ``says_visibility`` is the detector's. Raises NoPersonError where there is nobody, or not that one, or nothing of
+    him counts as seen (``core.seen``).
     """
     fps = float(clip.fps)
     people = follow(found, fps)
