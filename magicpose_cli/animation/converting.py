@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from magicpose_cli.animation.request import CONVERTED_DTYPES, check_choice
+from magicpose_cli.animation.request import CONVERTED_DTYPES
+from magicpose_cli.core.choices import check_choice
 from magicpose_cli.core.confined import confined
 from magicpose_cli.core.confinement import Limits
 from magicpose_cli.core.errors import RefusedError

@@ -108,7 +108,7 @@ def _extract(request: ExtractionRequest, work: WorkFolder, progress: Progress) -
     finally:
         detector.close()
     track = followed.track
-    quality = report(track, followed)
+    quality = report(track, followed, start=request.start or 0)
     info = ClipInfo(
         fps=clip.fps,
         width=clip.width,

@@ -5,19 +5,17 @@ Imports nothing heavy: the command line reads its defaults for ``--help`` from h
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from magicpose_cli.core.choices import check_choice, check_person
 from magicpose_cli.core.device import DEVICES, DTYPES, parse_device
 from magicpose_cli.core.errors import InputError, UsageError
 from magicpose_cli.core.names import DETECTORS, FITS, FRAMINGS, SCHEDULERS
-from magicpose_cli.pose.person_choice import check_person
 
 CONVERTED_DTYPES = ("float16", "bfloat16", "float32")
 EXISTING = ("refuse", "overwrite", "skip")
@@ -274,15 +272,6 @@ def check_compare(request: CompareRequest) -> None:
         )
     if not 64 <= request.height <= MAX_SIDE:
         raise UsageError(f"--height is {request.height}, which is not between 64 and {MAX_SIDE}")
-
-
-def check_choice(option: str, value: str, choices: Iterable[str]) -> None:
-    """Raise UsageError, with the nearest choice, where ``value`` is none of them."""
-    names = tuple(choices)
-    if value not in names:
-        near = difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.5)
-        guess = f"; did you mean {near[0]}?" if near else ""
-        raise UsageError(f"--{option} does not know '{value}'{guess}", f"use one of: {', '.join(names)}")
 
 
 def check_span(start: float | None, end: float | None) -> None:

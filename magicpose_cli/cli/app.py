@@ -32,7 +32,7 @@ from magicpose_cli.cli import (
 )
 from magicpose_cli.cli.console import Console
 from magicpose_cli.cli.exit_codes import BUG, DONE, exit_code
-from magicpose_cli.cli.narrow_help import Command
+from magicpose_cli.cli.narrow_help import Command, Group
 from magicpose_cli.cli.options import Session, with_console
 from magicpose_cli.core import errors
 from magicpose_cli.core.disk import is_disk_full
@@ -54,6 +54,7 @@ _OF_THE_DISK = {errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.EPERM
 
 app = typer.Typer(
     name="magicpose",
+    cls=Group,
     help="Animate the person in a photo with the motion of a video.",
     epilog=_EXAMPLES,
     context_settings=_HELP,
@@ -62,7 +63,11 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 evaluations = typer.Typer(
-    help="Measure a model, and print the scores.", rich_markup_mode=None, no_args_is_help=True, context_settings=_HELP
+    cls=Group,
+    help="Measure a model, and print the scores.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    context_settings=_HELP,
 )
 
 for _name, _module in {

@@ -1,6 +1,7 @@
 """A reference photo and poses → the condition set that the network sees."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from magicpose_cli.core.clip import DEFAULT_RATE
 from magicpose_cli.core.condition_set import ConditionSet
 from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
 from magicpose_cli.core.pose_track import PoseTrack
+from magicpose_cli.core.seen import is_seen, without_scraps
 
 _NAMED = 3  # joints that leave the picture most often
 _MEASURED_MAPS = 24  # maps of a clip whose joints are read for the fit
@@ -56,7 +58,7 @@ def build_condition_set(
     photo = {"width": reference.shape[1], "height": reference.shape[0]}
     if pose_maps is None:
         assert track is not None
-        poses = track.without_scraps()
+        poses = replace(track, **without_scraps(track.parts))
         fitted = fit_track(poses, reference_pose, fit, **photo)
     else:
         poses, numbers = _track_of_maps(pose_maps, reference_pose, fit)
@@ -91,7 +93,7 @@ def build_condition_set(
 
     kept = patch_of(place) if paste_back else box
     shown = shown_joints(reference_pose, fitted.track, threshold)
-    notes = framed + fitted.notes + _outside(fitted.track, kept, shown, threshold)
+    notes = framed + fitted.notes + _scraps(track) + _outside(fitted.track, kept, shown, threshold)
     return ConditionSet(canvas, len(poses), drawn_maps, place, notes, fitted.matched)
 
 
@@ -122,6 +124,17 @@ def _moved(pose_map: np.ndarray, scale: float, shift: np.ndarray, width: int, he
     offset = (0.5 * scale - 0.5) + shift
     matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
     return cv2.warpAffine(pose_map, matrix, (width, height), flags=cv2.INTER_LINEAR)
+
+
+def _scraps(track: PoseTrack) -> tuple[str, ...]:
+    """A sentence where hands or faces have points, but too few to be drawn."""
+    frames = {
+        name.replace("_", " "): int(((points[..., 2] >= DETAIL_THRESHOLD).any(axis=1) & ~is_seen(points)).sum())
+        for name, points in track.parts.items()
+        if name != "body"
+    }
+    named = ", ".join(f"the {name} in {count:,} of {len(track):,} frames" for name, count in frames.items() if count)
+    return (f"Not drawn, since less than a third of the points are there: {named}.",) if named else ()
 
 
 def _outside(track: PoseTrack, box: Box, shown: list[int], threshold: float) -> tuple[str, ...]:

@@ -59,13 +59,17 @@ def _seam(framing: Framing) -> float:
 def describe_paste(framing: Framing) -> str:
     """One line for the user, in place of ``framing.describe``: what of the photo is made anew, and what is cut off."""
     left, top, right, bottom = patch_of(framing)
-    said = (
-        f"Framing: {right - left}x{bottom - top} of the photo's {framing.source_width}x{framing.source_height} pixels, "
-        f"from {left} across and {top} down, are made anew and laid back into the photo, "
-    )
-    inner_sides = left > 0 or top > 0 or right < framing.source_width or bottom < framing.source_height
-    said += f"blended over {_seam(framing):.0f} pixels; the rest stays as it is." if inner_sides else "all of it."
-    beyond = list_beyond(framing)
-    if beyond:
-        said += f" The motion leaves the photo by {beyond}: that is cut off; without --paste-back the picture grows."
+    whole = f"{framing.source_width}x{framing.source_height} pixels"
+    if (left, top, right, bottom) == (0, 0, framing.source_width, framing.source_height):
+        said = f"Framing: all of the photo's {whole} are made anew."
+    else:
+        said = (
+            f"Framing: {right - left}x{bottom - top} of the photo's {whole}, from {left} across and {top} down, "
+            f"are made anew and laid back, blended over {_seam(framing):.0f} pixels; all else stays as it is."
+        )
+    if beyond := list_beyond(framing):
+        said += (
+            f" Where the motion leaves the photo, {beyond} with the margin for hair and fingers are cut off; without "
+            "--paste-back the picture grows."
+        )
     return said

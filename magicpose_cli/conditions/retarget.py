@@ -22,6 +22,7 @@ _ROOTS = (PELVIS, kp.NECK, HEAD)  # where the bodies meet: the first that both s
 _OFTEN = 0.5  # share of the frames in which the driver's root had better be seen
 _NEAR = 0.25  # share of the frames that count as near the clip's middle place
 _WORTH_TELLING = 0.05  # of a difference between a limb's scale and the whole's
+_DRIVERS_OWN = ": the driver's own are used, scaled as the whole"
 _DIRECTIONS = (
     (kp.NECK, PELVIS), (kp.RIGHT_SHOULDER, kp.RIGHT_ELBOW), (kp.LEFT_SHOULDER, kp.LEFT_ELBOW),
     (kp.RIGHT_ELBOW, kp.RIGHT_WRIST), (kp.LEFT_ELBOW, kp.LEFT_WRIST),
@@ -73,7 +74,13 @@ def fit_track(
         f"The poses are fitted to the person in the photo: matched on frame {met.anchor}, "
         f"scaled by {met.scale:.2f}{changed}."
     )
-    notes = (told, _of_shoulders(met.photo), *describe_face(met.driver.heads, met.photo.heads), left_out, held)
+    notes = (
+        told,
+        _of_shoulders(met.photo, _DRIVERS_OWN),
+        *describe_face(met.driver.heads, met.photo.heads),
+        left_out,
+        held,
+    )
     return replace(whole, track=fitted, notes=tuple(note for note in notes if note), matched=met.anchor)
 
 
@@ -155,7 +162,7 @@ def _meet(driver: SeenPerson, photo: SeenPerson) -> _Meeting | None:
         return None
     scale = driver.proportions.height_ratio(photo.proportions)
     joints = fill_gaps(driver.joints)
-    anchor = _anchor(joints, photo.joints[0], root)
+    anchor = _anchor(driver.joints, photo.joints[0], root)
     x, y = photo.joints[0, root] - scale * joints[anchor, root]
     floors = floor_of(driver.joints), floor_of(photo.joints)
     if np.isfinite(floors).all():
@@ -163,21 +170,24 @@ def _meet(driver: SeenPerson, photo: SeenPerson) -> _Meeting | None:
     return _Meeting(driver, photo, joints, scale, (float(x), float(y)), root, anchor, floors)
 
 
-def _of_shoulders(photo: SeenPerson) -> str:
-    """A sentence where the photo's shoulders were dropped."""
+def _of_shoulders(photo: SeenPerson, instead: str = "") -> str:
+    """A sentence where the photo's shoulders were dropped, with what is done ``instead``."""
     if not photo.narrow:
         return ""
     return (
-        "The shoulders found in the photo are too narrow to be true, as happens in photos from behind: the driver's "
-        "own are used, scaled as the whole. Where the size is wrong, give the person's keypoints with "
-        "--reference-poses, or a photo from the front."
+        f"The shoulders found in the photo are too narrow to be true (seen from behind or from the side){instead}. "
+        "Where the size is wrong, give the person's keypoints with --reference-poses, or a photo from the front."
     )
 
 
 def _anchor(joints: np.ndarray, photo: np.ndarray, root: int) -> int:
-    """The frame whose limbs point most as in the photo, of those whose root is nearest to its middle place."""
-    away = np.linalg.norm(joints[:, root] - np.median(joints[:, root], axis=0), axis=1)
-    near = np.argsort(away, kind="stable")[: max(1, round(_NEAR * len(joints)))]
+    """The frame whose limbs point most as in the photo, of those whose root is nearest to its middle place.
+
+    Only a frame that shows the root can be it: ``joints`` (F, 20, 2) have their gaps still.
+    """
+    shown = np.flatnonzero(np.isfinite(joints[:, root]).all(axis=1))
+    away = np.linalg.norm(joints[shown, root] - np.median(joints[shown, root], axis=0), axis=1)
+    near = shown[np.argsort(away, kind="stable")[: max(1, round(_NEAR * len(shown)))]]
     likeness = np.zeros(len(near))
     for a, b in _DIRECTIONS:
         theirs, ours = joints[near, b] - joints[near, a], photo[b] - photo[a]

@@ -62,8 +62,8 @@ def see(body: np.ndarray, left_hand: np.ndarray, right_hand: np.ndarray, face: n
 def see_photo(person: Person) -> SeenPerson:
     """The person in a photo, as a clip of one frame.
 
-    Where no face is seen (a photo from behind, say), detectors guess shoulders under hair, sure of themselves and far
-    too narrow. Shoulders that do not go with the rest of the body are then left out, and all that hangs on them.
+    Where no face is seen (from behind, or from the side), detectors guess shoulders under hair, sure of themselves and
+    far too narrow. Shoulders that do not go with the rest of the body are then left out, and all that hangs on them.
     """
     seen = see(person.body[None], person.left_hand[None], person.right_hand[None], person.face[None])
     rest = seen.joints.copy()

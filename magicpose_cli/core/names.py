@@ -2,5 +2,6 @@
 
 SCHEDULERS = ("ddim", "dpm++", "unipc")
 FITS = ("auto", "none")
+PERSONS = ("largest", "left", "right")  # or a number
 FRAMINGS = ("auto", "photo", "person")
 DETECTORS = ("dwpose", "openpose", "mediapipe")  # in the order in which 'auto' tries them

@@ -7,7 +7,6 @@ from fractions import Fraction
 import numpy as np
 
 from magicpose_cli.core.keypoints import BODY_COUNT, FACE_COUNT, HAND_COUNT
-from magicpose_cli.core.seen import without_scraps
 
 _POINTS = {"body": BODY_COUNT, "left_hand": HAND_COUNT, "right_hand": HAND_COUNT, "face": FACE_COUNT}
 
@@ -44,6 +43,11 @@ class PoseTrack:
         if self.width <= 0 or self.height <= 0 or self.fps <= 0:
             raise ValueError(f"size {self.width}x{self.height} and rate {self.fps} must be positive")
 
+    @property
+    def parts(self) -> dict[str, np.ndarray]:
+        """The four arrays by their names."""
+        return {name: getattr(self, name) for name in _POINTS}
+
     def __len__(self) -> int:
         return len(self.body)
 
@@ -62,15 +66,6 @@ class PoseTrack:
 
         points = {name: mapped(getattr(self, name)) for name in _POINTS}
         return PoseTrack(**points, width=width, height=height, fps=self.fps)
-
-    def without_scraps(self) -> "PoseTrack":
-        """The track without hands and faces of which too few points are there to be seen (``core.seen``)."""
-        return replace(
-            self,
-            left_hand=without_scraps(self.left_hand),
-            right_hand=without_scraps(self.right_hand),
-            face=without_scraps(self.face),
-        )
 
     @staticmethod
     def concatenate(tracks: "Iterable[PoseTrack]") -> "PoseTrack":

@@ -5,24 +5,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from magicpose_cli.core.keypoints import BODY_THRESHOLD, DETAIL_THRESHOLD
+from magicpose_cli.core.seen import without_scraps
 from magicpose_cli.pose.detector import PART_SLICES
-from magicpose_cli.pose.doubt import doubtful_limbs, without_overlong_bones
+from magicpose_cli.pose.doubt import LIMBS, doubtful_limbs, without_overlong_bones, without_overlong_fillings
 from magicpose_cli.pose.gaps import bridge_gaps
 from magicpose_cli.pose.smooth import smooth
 from magicpose_cli.pose.swaps import mend_swaps
-from magicpose_cli.pose.trust import breaks_of, leaps_of, without_impossible_hands, without_scraps, without_spikes
+from magicpose_cli.pose.trust import breaks_of, leaps_of, without_impossible_hands, without_spikes
 
 
 @dataclass(frozen=True)
 class Cleaned:
     """(F, 130, 3) points, and what was done to them: (F,) True in frames where left and right were changed, and for
     each part in frames where points of it were filled in. ``doubtful``: for each limb, (F,) True in frames where it
-    could not be as the detector gave it (``pose.doubt``)."""
+    could not be as the detector gave it (``pose.doubt``); ``removed``: where such a one was taken away."""
 
     points: np.ndarray
     swapped: np.ndarray
     filled: dict[str, np.ndarray]
     doubtful: dict[str, np.ndarray]
+    removed: dict[str, np.ndarray]
 
 
 def clean(points: np.ndarray, fps: float) -> Cleaned:
@@ -32,15 +34,19 @@ def clean(points: np.ndarray, fps: float) -> Cleaned:
     breaks = breaks_of(points, size)
     points, swapped = mend_swaps(without_spikes(points, size, fps), size, fps)
     doubtful = doubtful_limbs(points, size, fps, breaks)
-    points = without_scraps(without_impossible_hands(without_overlong_bones(points), size))
+    points, removed = without_overlong_bones(points, size, fps, breaks)
+    points = without_impossible_hands(points, size)
+    parts = without_scraps({part: points[:, of] for part, of in PART_SLICES.items()})
+    points = np.concatenate(list(parts.values()), axis=1)
     points, filled = bridge_gaps(points, fps, breaks)
-    points = without_overlong_bones(points)  # a joint filled in may lie far from one that was seen
+    points = without_overlong_fillings(points, filled)
     filled &= points[..., 2] > 0
     return Cleaned(
         points=smooth(points, fps, breaks[:, None] | leaps_of(points, size, fps)),
         swapped=swapped,
         filled={part: filled[:, of].any(axis=1) for part, of in PART_SLICES.items()},
         doubtful=doubtful,
+        removed=removed,
     )
 
 
@@ -48,7 +54,7 @@ def as_they_are(points: np.ndarray, fps: float) -> Cleaned:
     """The points untouched, with what is doubtful about them."""
     size, nothing = size_of(points), np.zeros(len(points), bool)
     doubtful = doubtful_limbs(points, size, fps, breaks_of(points, size))
-    return Cleaned(points, nothing, dict.fromkeys(PART_SLICES, nothing), doubtful)
+    return Cleaned(points, nothing, dict.fromkeys(PART_SLICES, nothing), doubtful, dict.fromkeys(LIMBS, nothing))
 
 
 def size_of(points: np.ndarray) -> float:

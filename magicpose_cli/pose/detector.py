@@ -81,13 +81,15 @@ class PoseDetector(Protocol):
     """Finds people in frames given one after another, one by one or in batches.
 
     A detector may follow a person from frame to frame; ``reset`` forgets what it has seen, ``close`` frees it.
-    ``device`` is where its networks run; ``batch_size`` is how many frames at a time serve it best.
+    ``device`` is where its networks run; ``batch_size`` is how many frames at a time serve it best;
+    ``says_visibility`` where its confidence is the chance that a point is not hidden, so near 1 for people seen well.
     """
 
     name: str
     version: str
     device: str = "cpu"
     batch_size: int = 1
+    says_visibility: bool = False
 
     def detect(self, frame: np.ndarray) -> list[PersonPose]:
         """People in an RGB uint8 (height, width, 3) frame, in its pixels; an empty list where there are none."""

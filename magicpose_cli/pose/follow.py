@@ -210,11 +210,12 @@ def _lasting(people: list[FollowedPerson], fps: float, frames: int) -> list[Foll
     return calm or sorted(likely, key=lambda p: -len(p.frames))[:1]
 
 
-def may_be_nobody(person: FollowedPerson, fps: float) -> bool:
+def may_be_nobody(person: FollowedPerson, fps: float, *, says_visibility: bool) -> bool:
     """Whether somebody who lasts may still be a false detection: a thing that the detector takes for a person.
 
     He quivers more than people do, or he hardly moves and the detector is not sure of him. A person who sits still may
-    do so too: it is for the user to look.
+    do so too: it is for the user to look. How sure a detector is counts only where it ``says_visibility``: the peaks of
+    OpenPose and DWPose are lower on people seen well.
     """
     body = person.points[:, :BODY_COUNT]
     trusted = body[..., 2] >= BODY_THRESHOLD
@@ -227,7 +228,8 @@ def may_be_nobody(person: FollowedPerson, fps: float) -> bool:
         if seen.any()
     ]
     still = bool(np.median(moved) < _STILL * size)
-    return _unrest(person, fps) >= 1 or (still and bool(body[trusted, 2].mean() < _UNSURE))
+    unsure = says_visibility and bool(body[trusted, 2].mean() < _UNSURE)
+    return _unrest(person, fps) >= 1 or (still and unsure)
 
 
 def _unrest(person: FollowedPerson, fps: float) -> float:

@@ -62,6 +62,7 @@ class MediaPipeDetector(PoseDetector):
     """
 
     name = "mediapipe"
+    says_visibility = True
 
     def __init__(self, *, still: bool = False) -> None:
         self._still = still

@@ -1,5 +1,7 @@
 """Frame numbers as stretches, and shares and amounts in words."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 Ranges = tuple[tuple[int, int], ...]
@@ -18,9 +20,16 @@ def ranges_of(numbers: np.ndarray) -> Ranges:
     return tuple((int(first), int(last)) for first, last in zip(firsts, lasts, strict=True))
 
 
-def ranges_text(ranges: Ranges) -> str:
-    """``frames 3, 86-110 and 4 more stretches``."""
-    shown = [str(first) if first == last else f"{first}-{last}" for first, last in ranges[:_MOST_RANGES]]
+def ranges_text(ranges: Ranges, seconds: Callable[[int], float] | None = None) -> str:
+    """``frames 3, 86-110 and 4 more stretches``.
+
+    With ``seconds``, which says when a frame begins, ``frames 3 (0.12-0.16 s)``: what --start and --end take.
+    """
+    shown = []
+    for first, last in ranges[:_MOST_RANGES]:
+        shown.append(str(first) if first == last else f"{first}-{last}")
+        if seconds is not None:
+            shown[-1] += f" ({seconds(first):.2f}-{seconds(last + 1):.2f} s)"
     left = len(ranges) - len(shown)
     one = len(ranges) == 1 and ranges[0][0] == ranges[0][1]
     text = f"{'frame' if one else 'frames'} {', '.join(shown)}"

@@ -102,6 +102,8 @@ def _hands_at_wrists(points: np.ndarray) -> np.ndarray:
         return np.where(roots[:, hand, 2] > 0, distance, 0.0)
 
     # With one wrist unknown, nothing says that the hand is not at that one.
-    crossed = (wrists[..., 2] > 0).all(axis=1) & (apart(0, 1) + apart(1, 0) < apart(0, 0) + apart(1, 1))
+    crossed = (wrists[..., 2] >= kp.BODY_THRESHOLD).all(axis=1) & (
+        apart(0, 1) + apart(1, 0) < apart(0, 0) + apart(1, 1)
+    )
     points[crossed, left], points[crossed, right] = points[crossed, right], points[crossed, left].copy()
     return points

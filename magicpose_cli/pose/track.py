@@ -9,21 +9,22 @@ from itertools import islice
 
 import numpy as np
 
+from magicpose_cli.core.choices import check_person
 from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.errors import InputError, NoPersonError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.progress import SILENT, Progress
+from magicpose_cli.core.seen import seen_parts, without_scraps
 from magicpose_cli.pose.clean import as_they_are, clean, jitter
 from magicpose_cli.pose.detector import PART_SLICES, PARTS, PersonPose, PoseDetector
 from magicpose_cli.pose.follow import FollowedPerson, follow, number_there_at_once
-from magicpose_cli.pose.person_choice import check_person
-from magicpose_cli.pose.trust import without_scraps
 
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 """Of what becomes of a detector's people here (``follow``, ``clean``): raised with each change to the poses that come
 out, so that poses kept by an earlier version are not taken for today's."""
 
 STRETCH = 480  # frames: after so many a detector begins anew, so that what follows hangs on nothing before
+_BETTER_PICTURE = "use a picture or video in which the person is well lit and at least a quarter of the picture high"
 _AHEAD = 4  # decoded frames that may wait: 25 MB at 1080 × 1920
 
 
@@ -32,10 +33,11 @@ class FollowedClip:
     """One person's track, and what is to be known about it.
 
     ``people`` are all the people of the clip by their numbers, as the detector saw them, ``chosen`` is the number of
-    the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,), ``filled`` (F,) for each part and
-    ``doubtful_limbs`` (F,) for each limb say in which frames left and right were changed, points filled in, and a limb
-    could not be as it was found (``pose.doubt``); ``jitter`` holds each part's before and after
-    (``pose.clean.jitter``).
+    the one in ``track``, ``asked`` how the user named him. ``swapped`` (F,), ``filled`` (F,) for each part,
+    ``doubtful_limbs`` and ``removed_limbs`` (F,) for each limb say in which frames left and right were changed, points
+    filled in, a limb could not be as it was found (``pose.doubt``), and was taken away for that; ``jitter`` holds each
+    part's before and after (``pose.clean.jitter``). ``raw``: nothing was changed. ``says_visibility`` is the
+    detector's.
     """
 
     track: PoseTrack
@@ -45,7 +47,10 @@ class FollowedClip:
     swapped: np.ndarray
     filled: dict[str, np.ndarray]
     doubtful_limbs: dict[str, np.ndarray]
+    removed_limbs: dict[str, np.ndarray]
     jitter: dict[str, tuple[float, float] | None]
+    raw: bool
+    says_visibility: bool
 
 
 def extract_track(
@@ -66,7 +71,7 @@ def extract_track(
     check_person(person)
     with progress.stage("finding poses", clip.frame_count, done=len(found)) as advance:
         people = find_people(clip, detector, advance, found=found, on_stretch=on_stretch)
-    return follow_person(clip, people, person=person, raw=raw)
+    return follow_person(clip, people, person=person, raw=raw, says_visibility=detector.says_visibility)
 
 
 def find_people(
@@ -107,14 +112,20 @@ def _people_of_stretch(
 
 
 def follow_person(
-    clip: Clip, found: list[list[PersonPose]], *, person: str = "largest", raw: bool = False
+    clip: Clip,
+    found: list[list[PersonPose]],
+    *,
+    person: str = "largest",
+    raw: bool = False,
+    says_visibility: bool = False,
 ) -> FollowedClip:
     """One of the people ``found`` in each frame of ``clip``; a frame without the person has all points missing.
 
     ``person`` is one person for the whole clip: ``largest`` by the area of all frames together, ``left`` or ``right``
     of those who are there at the beginning, or a number from 0: first those who are there within a second of the first
-    one, from the picture's left, then who comes later. ``raw`` leaves the points as the detector gave them.
-    Raises NoPersonError where there is nobody, or not that one.
+    one, from the picture's left, then who comes later. ``raw`` leaves the points as the detector gave them;
+    ``says_visibility`` is the detector's. Raises NoPersonError where there is nobody, or not that one, or nothing of
+    him counts as seen (``core.seen``).
     """
     fps = float(clip.fps)
     people = follow(found, fps)
@@ -124,8 +135,12 @@ def follow_person(
     cleaned = as_they_are(points, fps) if raw else clean(points, fps)
     inside = ((cleaned.points[..., :2] >= 0) & (cleaned.points[..., :2] <= (clip.width, clip.height))).all(axis=-1)
     shown = np.where(inside[..., None], cleaned.points, np.float32(0))
-    shown = shown if raw else without_scraps(shown)  # the rest of a hand at the picture's edge
     parts = {part: shown[:, of] for part, of in PART_SLICES.items()}
+    if not np.any(list(seen_parts(parts).values())):
+        raise NoPersonError(
+            f"{clip.path}: somebody was found, but no point of the body is sure enough to be drawn", _BETTER_PICTURE
+        )
+    parts = parts if raw else without_scraps(parts)  # the rest of a hand at the picture's edge
     return FollowedClip(
         track=PoseTrack(**parts, width=clip.width, height=clip.height, fps=clip.fps),
         people=tuple(people),
@@ -134,7 +149,10 @@ def follow_person(
         swapped=cleaned.swapped,
         filled=cleaned.filled,
         doubtful_limbs=cleaned.doubtful,
+        removed_limbs=cleaned.removed,
         jitter=jitter(points, cleaned.points),
+        raw=raw,
+        says_visibility=says_visibility,
     )
 
 
@@ -150,7 +168,7 @@ def _chosen(people: list[FollowedPerson], person: str, fps: float, clip: Clip, f
         where = "the picture" if frames == 1 else f"any of its {frames} frames"
         raise NoPersonError(
             f"{clip.path}: no person was found in {where}",
-            "use a picture or video in which the person is well lit and at least a quarter of the picture high",
+            _BETTER_PICTURE,
         )
     if person == "largest":
         return max(range(len(people)), key=lambda number: people[number].area)

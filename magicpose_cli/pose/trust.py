@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 
-from magicpose_cli.core import seen
 from magicpose_cli.core.keypoints import BODY_COUNT, BODY_THRESHOLD, LEFT_WRIST, NECK, NOSE, RIGHT_WRIST, SIDES
 from magicpose_cli.pose.detector import PART_SLICES
 
@@ -14,10 +13,8 @@ _LEFT, _RIGHT = PART_SLICES["left_hand"], PART_SLICES["right_hand"]
 _SPIKE, _SPIKE_SPEED = 0.06, 2.5
 _SPIKE_FRAMES = 2
 _FROM_WRIST = 0.15  # of the person's size: farther off its wrist a hand is another's
-_LEAP, _LEAP_SPEED = (
-    0.1,
-    5.0,
-)  # of the person's size in one frame, or in a second where that is more: a point's own leap
+# Of the person's size in one frame, or in a second where that is more: a point's own leap.
+_LEAP, _LEAP_SPEED = 0.1, 5.0
 _BREAK = 0.5  # of the person's size in one frame: nobody moves so fast, the picture was cut
 
 
@@ -68,14 +65,6 @@ def without_impossible_hands(points: np.ndarray, size: float) -> np.ndarray:
     for hand, distance, other in ((_LEFT, to_wrist[0], to_wrist[1]), (_RIGHT, to_wrist[1], to_wrist[0])):
         doubled = one_place & (np.nan_to_num(distance, nan=np.inf) > np.nan_to_num(other, nan=np.inf))
         out[doubled | (distance > _FROM_WRIST * size), hand] = 0
-    return out
-
-
-def without_scraps(points: np.ndarray) -> np.ndarray:
-    """(F, 130, 3) points without hands and faces of which too few points are there to be seen (``core.seen``)."""
-    out = points.copy()
-    for part in ("left_hand", "right_hand", "face"):
-        out[:, PART_SLICES[part]] = seen.without_scraps(points[:, PART_SLICES[part]])
     return out
 
 

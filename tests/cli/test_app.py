@@ -125,6 +125,14 @@ def test_help_keeps_most_of_a_narrow_terminal_for_its_sentences(run) -> None:
     assert len(sentences) > 30 and {len(line) - len(line.lstrip()) for line in sentences} == {14}
 
 
+@pytest.mark.parametrize("group", [[], ["evaluate"]])
+def test_a_list_of_commands_is_wrapped_and_not_cut(run, group: list[str]) -> None:
+    wide, narrow = (run(*group, "--help", COLUMNS=columns).stdout for columns in ("80", "50"))
+    commands = [" ".join(shown[shown.index("Commands:") :].split()) for shown in (wide, narrow)]
+    assert "..." not in commands[1] and commands[0] == commands[1]
+    assert max(map(len, narrow[narrow.index("Commands:") :].split("Examples:")[0].splitlines())) <= 50
+
+
 def test_the_version(run) -> None:
     result = run("--version")
     assert (result.returncode, result.stderr) == (0, "")

@@ -118,6 +118,17 @@ def test_leaving_the_picture_is_said(track, person):
     assert any("In 9 of 9 frames" in note and "right ankle" in note for note in conditions.notes)
 
 
+def test_hands_that_are_too_sparse_to_be_drawn_are_told(track):
+    driver = track(90, 128, 80, 256, 384)
+    driver.left_hand[2:5, 6:] = 0
+    driver.face[:3] = 0  # not there at all: nothing is taken away
+    conditions = build_condition_set(photo_of(256, 384), track=driver, size=(256, 384), fit="none")
+    [said] = conditions.notes
+    assert said.endswith(f"the left hand in 3 of {len(driver)} frames.")
+    driver.left_hand[2:5] = 0
+    assert np.array_equal(conditions.pose_maps(0, 5), draw_track(driver, 0, 5))
+
+
 def test_what_the_photo_cuts_off_too_is_not_counted(track, person):
     """A portrait to the waist: legs are left out, hips lie below its lower edge; a hand beside it is told."""
     portrait = person(150, 128, 120)

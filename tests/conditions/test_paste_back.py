@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from magicpose_cli.conditions.framing import apply_framing, fit_framing
-from magicpose_cli.conditions.paste_back import FEATHER, paste_back
+from magicpose_cli.conditions.paste_back import FEATHER, describe_paste, paste_back
 
 
 @pytest.fixture
@@ -51,3 +51,22 @@ def test_no_edge_shows_where_the_seam_begins_or_ends(photo):
     row = whole[180, 99:118]
     assert row[0] == 0 and row[-1] == 255 and (np.diff(row) >= 0).all()
     assert max(row[1] - row[0], row[17] - row[16]) <= 3  # a straight ramp begins with 8
+
+
+@pytest.mark.parametrize(
+    ("box", "anew", "cut"),
+    [
+        ((100, 60, 228, 188), "128x128 of the photo's 400x300 pixels, from 100 across and 60 down, are", ""),
+        ((0, 0, 400, 300), "all of the photo's 400x300 pixels are made anew.", ""),
+        (
+            (-50, 0, 400, 300),
+            "all of the photo's 400x300 pixels are made anew.",
+            "50 pixels on the left with",
+        ),
+    ],
+)
+def test_what_is_made_anew_and_cut_off_is_told(box, anew, cut):
+    said = describe_paste(fit_framing(400, 300, 128, 256, box))
+    assert said.startswith(f"Framing: {anew}")
+    assert ("laid back, blended over 13 pixels" in said) == (box[0] > 0)
+    assert cut in said and ("are cut off" in said) == bool(cut)

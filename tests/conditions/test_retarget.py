@@ -26,6 +26,19 @@ def test_same_person_elsewhere_is_found(track, person):
     assert "scaled by 2.5" in fitted.notes[0] and len(fitted.notes) == 1
 
 
+@pytest.mark.parametrize("absent", [slice(0, 60), slice(35, 65)])
+def test_the_clip_meets_the_photo_in_a_frame_that_shows_the_driver(track, person, absent):
+    """He walks across, and is away at first, or in the middle."""
+    driver = track(100, 300, 150, 1080, 1920, frames=100)
+    for part in ("body", "left_hand", "right_hand", "face"):
+        points = getattr(driver, part)
+        points[..., 0] += np.linspace(0, 500, 100)[:, None]
+        points[absent] = 0
+    away = range(100)[absent]
+    for fit in (fit_track, fit_whole):
+        assert fit(driver, person(250, 310, 180), **PHOTO).matched not in away
+
+
 def test_as_a_whole_all_points_follow_scale_and_shift(track, person):
     driver = track(100, 300, 150, 1080, 1920)
     driver.body[2, kp.LEFT_KNEE] = 0
@@ -196,8 +209,10 @@ def test_shoulders_guessed_under_hair_are_not_believed(track, person, width):
     fitted = fit_track(driver, photo, **PHOTO)
     assert fitted.scale == pytest.approx(2.5, rel=0.15)  # a neck is all there is to go by
     assert shoulders_of(fitted.track.body) == pytest.approx(2 * 0.4 * 100 * fitted.scale, rel=0.01)
-    assert any("too narrow to be true" in note for note in fitted.notes)
-    assert any("too narrow to be true" in note for note in fit_whole(driver, photo, **PHOTO).notes)
+    [said] = [note for note in fitted.notes if "too narrow to be true" in note]
+    assert "from behind or from the side): the driver's own are used" in said
+    [said] = [note for note in fit_whole(driver, photo, **PHOTO).notes if "too narrow to be true" in note]
+    assert "driver" not in said  # maps have no other shoulders than the driver's
 
 
 def test_shoulders_seen_without_a_face_are_believed(track, person):

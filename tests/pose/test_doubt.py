@@ -4,7 +4,13 @@ import pytest
 from magicpose_cli.core import keypoints as kp
 from magicpose_cli.pose.clean import clean, size_of
 from magicpose_cli.pose.detector import PART_SLICES
-from magicpose_cli.pose.doubt import LIMBS, doubtful_limbs, overlong_bones, without_overlong_bones
+from magicpose_cli.pose.doubt import (
+    LIMBS,
+    doubtful_limbs,
+    overlong_bones,
+    without_overlong_bones,
+    without_overlong_fillings,
+)
 
 FPS = 25.0
 
@@ -13,6 +19,12 @@ def doubts(points: np.ndarray, fps: float = FPS, breaks: np.ndarray | None = Non
     """The frames in which each limb is doubtful; limbs without doubt are left out."""
     found = doubtful_limbs(points, size_of(points), fps, np.zeros(len(points), bool) if breaks is None else breaks)
     return {limb: np.flatnonzero(frames).tolist() for limb, frames in found.items() if frames.any()}
+
+
+def mended(points: np.ndarray) -> tuple[np.ndarray, dict[str, list[int]]]:
+    """The points without overlong bones, and the frames in which each limb lost some."""
+    out, where = without_overlong_bones(points, size_of(points), FPS, np.zeros(len(points), bool))
+    return out, {limb: np.flatnonzero(frames).tolist() for limb, frames in where.items() if frames.any()}
 
 
 def turned_to_us(points: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -53,13 +65,55 @@ def test_a_forearm_that_is_too_long_is_doubted_and_its_end_taken_away(dance):
     spoilt = truth.copy()
     spoilt[30:33, kp.LEFT_WRIST, :2] += 0.6 * (wrist - elbow)
     assert doubts(spoilt)["left arm"][:3] == [30, 31, 32] and "right arm" not in doubts(spoilt)
-    out = without_overlong_bones(spoilt)
+    out, where = mended(spoilt)
+    assert where == {"left arm": [30, 31, 32]}
     assert not out[30:33, kp.LEFT_WRIST].any() and not out[30:33, PART_SLICES["left_hand"]].any()
     changed = (out != spoilt).any(axis=2)
     assert np.flatnonzero(changed.any(axis=1)).tolist() == [30, 31, 32]
     whole = clean(spoilt, FPS)
     assert np.linalg.norm(whole.points[30:33, kp.LEFT_WRIST, :2] - truth[30:33, kp.LEFT_WRIST, :2], axis=1).max() < 4
     assert np.flatnonzero(whole.doubtful["left arm"])[:3].tolist() == [30, 31, 32]
+
+
+def test_a_hand_held_out_to_a_near_camera_is_doubted_and_left(dance):
+    """It grows to twice its length and back within a second, as at 0.7 m."""
+    truth = dance(300, wave=0)
+    share = np.ones(300)
+    share[25:50] += np.sin(np.linspace(0, np.pi, 25)) ** 2
+    shown = turned_to_us(truth, share)
+    assert len(doubts(shown)["left arm"]) > 5
+    out, where = mended(shown)
+    assert where == {} and np.array_equal(out, shown)
+    cleaned = clean(shown, FPS).points[:, [kp.LEFT_WRIST, kp.RIGHT_WRIST]]
+    assert np.linalg.norm((cleaned - shown[:, [kp.LEFT_WRIST, kp.RIGHT_WRIST]])[..., :2], axis=2).max() < 6
+
+
+def test_what_hangs_on_a_wrong_elbow_goes_with_it_and_a_wrong_shoulder_alone(dance):
+    truth = dance(60, wave=0)
+    elbow = truth.copy()
+    elbow[30:33, kp.LEFT_ELBOW, :2] += 150, -150
+    out, where = mended(elbow)
+    assert where == {"left arm": [30, 31, 32]}
+    assert not out[30:33, [kp.LEFT_ELBOW, kp.LEFT_WRIST]].any() and not out[30:33, PART_SLICES["left_hand"]].any()
+    assert out[30:33, kp.LEFT_SHOULDER].all()
+    hip = truth.copy()
+    hip[30:33, kp.LEFT_HIP, 1] -= 100
+    out, where = mended(hip)
+    assert where == {"left leg": [30, 31, 32]}
+    assert not out[30:33, kp.LEFT_HIP].any() and out[30:33, [kp.LEFT_KNEE, kp.LEFT_ANKLE]].all()
+    for spoilt in (elbow, hip):
+        assert np.linalg.norm((clean(spoilt, FPS).points - truth)[..., :2], axis=2).max() < 8
+
+
+def test_a_filled_point_that_makes_a_bone_too_long_is_taken_away(dance):
+    points, filled = dance(60, wave=0), np.zeros((60, 130), bool)
+    points[30:33, kp.LEFT_WRIST, 1] += 100
+    assert np.array_equal(without_overlong_fillings(points, filled), points)
+    filled[31, kp.LEFT_WRIST] = True
+    out = without_overlong_fillings(points, filled)
+    changed = (out != points).any(axis=2)
+    assert np.flatnonzero(changed.any(axis=1)).tolist() == [31]
+    assert not out[31, kp.LEFT_WRIST].any() and not out[31, PART_SLICES["left_hand"]].any()
 
 
 def test_an_arm_that_is_elsewhere_all_at_once_is_doubted_unless_the_picture_was_cut(dance):

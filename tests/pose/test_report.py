@@ -68,7 +68,8 @@ def test_a_limb_that_is_away_for_long_is_named_with_frames_and_advice(dance):
     assert quality.missing_limbs == {"left forearm": ((10, 29),), "right arm": ((20, 34),)}
     assert quality.unseen_limbs == ("left lower leg",)
     said = quality.sentences()
-    assert "Not seen for longer than 0.5 s: left forearm in frames 10-29; right arm in frames 20-34." in said
+    where = "left forearm in frames 10-29 (0.40-1.20 s); right arm in frames 20-34 (0.80-1.40 s)"
+    assert f"Not seen for longer than 0.5 s: {where}." in said
     assert "Never seen: left lower leg." in said
     assert any(line.startswith("The model guesses a limb") for line in quality.advice())
     assert json.loads(json.dumps(quality.to_json()))["missing_limbs"]["left forearm"] == [[10, 29]]
@@ -85,9 +86,31 @@ def test_a_doubtful_limb_is_told_with_frames(dance):
     clip = followed_clip(dance)
     clip = replace(clip, doubtful_limbs={"left arm": np.arange(50) == 7, "right leg": np.zeros(50, bool)})
     quality = report(clip.track, clip)
-    assert "Doubtful, however sure the detector was: left arm in frame 7." in quality.sentences()
+    assert "Doubtful, however sure the detector was: left arm in frame 7 (0.28-0.32 s)." in quality.sentences()
     assert any(line.startswith("Look at those limbs") for line in quality.advice())
     assert quality.to_json()["doubtful_limbs"] == {"left arm": [[7, 7]]}
+
+
+def test_a_limb_that_was_taken_away_is_told_as_that_and_not_as_unseen(dance):
+    clip = followed_clip(dance)
+    clip.track.body[10:30, LEFT_WRIST] = 0
+    clip.track.body[30:46, RIGHT_WRIST] = 0
+    taken = (np.arange(50) >= 10) & (np.arange(50) < 30)
+    clip = replace(clip, removed_limbs={"left arm": taken, "right arm": np.zeros(50, bool)})
+    quality = report(clip.track, clip)
+    assert list(quality.missing_limbs) == ["right forearm"]
+    said = "Taken away where it was too long to be one: left arm in frames 10-29 (0.40-1.20 s)."
+    assert said in quality.sentences()
+    assert json.loads(json.dumps(quality.to_json()))["removed_limbs"] == {"left arm": [[10, 29]]}
+
+
+def test_raw_poses_are_told_of_each_gap_since_none_was_filled(dance):
+    clip = followed_clip(dance)
+    clip.track.body[10:12, LEFT_WRIST] = 0
+    assert report(clip.track, clip).missing_limbs == {}
+    clip = replace(clip, raw=True)
+    assert report(clip.track, clip).missing_limbs == {"left forearm": ((10, 11),)}
+    assert "Not seen: left forearm in frames 10-11 (0.40-0.48 s)." in report(clip.track, clip).sentences()
 
 
 def test_somebody_still_of_whom_the_detector_is_unsure_may_be_nobody(dance):
@@ -101,12 +124,17 @@ def test_somebody_still_of_whom_the_detector_is_unsure_may_be_nobody(dance):
     quality = report(clip.track, clip)
     assert quality.uncertain == (1,)
     assert any(line.startswith("Person 1 may be no person") for line in quality.advice())
+    peaks = replace(clip, says_visibility=False)  # 0.7 is what OpenPose says of people seen well
+    assert report(peaks.track, peaks).uncertain == ()
 
 
 def test_empty_ends_come_with_the_options_that_cut_them_off_and_empty_middles_with_their_length():
     advice = report(track_with(body=[*range(25, 50), *range(75, 90)], frames=100)).advice()
     assert any("--start 1.00 --end 3.60" in said for said in advice)
-    assert any("up to 1.0 s in the middle" in said for said in advice)
+    assert any("up to 1.0 s in the middle (2.00-3.00 s)" in said for said in advice)
+    later = report(track_with(body=[*range(25, 50), *range(75, 90)], frames=100), start=10.0).advice()
+    assert any("--start 11.00 --end 13.60" in said for said in later)
+    assert any("(12.00-13.00 s)" in said for said in later)
     assert not any("--start" in said for said in report(track_with(body=range(10))).advice())
 
 
@@ -123,7 +151,10 @@ def followed_clip(dance, **changes) -> FollowedClip:
         swapped=quiet["body"],
         filled=quiet,
         doubtful_limbs={"left arm": quiet["body"]},
+        removed_limbs={"left arm": quiet["body"]},
         jitter=dict.fromkeys(parts),
+        raw=False,
+        says_visibility=True,
     )
     return replace(clip, **changes)
 
@@ -161,7 +192,7 @@ def test_what_was_mended_is_told_in_frames(dance):
     said = quality.sentences()
     assert "Left and right were mixed up, and mended, in frames 0-7." in said
     assert "Gaps of up to 0.5 s were filled: left hand in 4 frames." in said
-    assert "In doubt who is who: frames 20-21." in said
+    assert "In doubt who is who: frames 20-21 (0.80-0.88 s)." in said
     assert "Trembling from frame to frame, in pixels, before → after smoothing: body 5.2 → 1.5." in said
     assert any(line.startswith("Left and right were mixed up often") for line in said)  # more than a tenth
     told = json.loads(json.dumps(quality.to_json()))
@@ -185,7 +216,7 @@ def test_a_full_track_and_a_single_picture():
 
 def test_a_share_is_100_or_0_only_where_it_is():
     sentence = report(track_with(body=range(999), face=[5], frames=1000)).sentences()[0]
-    assert sentence == "A person in 999 of 1000 frames (99%); none in frame 999."
+    assert sentence == "A person in 999 of 1,000 frames (99%); none in frame 999."
     assert "face in 1%," in report(track_with(body=range(999), face=[5], frames=1000)).sentences()[1]
 
 
@@ -206,4 +237,5 @@ def test_ranges_cover_exactly_the_numbers(numbers):
 
 @pytest.mark.parametrize("frames", [1, 5])
 def test_an_empty_track_has_one_range(frames):
-    assert report(track_with(frames=frames)).without_person == ((0, frames - 1),)
+    quality = report(track_with(frames=frames))
+    assert quality.without_person == ((0, frames - 1),) and quality.advice() == []

@@ -1,6 +1,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -122,6 +123,16 @@ def test_nobody_anywhere_is_an_error_that_names_the_file():
         extract_track(clip_of(CLIP), SquareDetector(), person="7")
 
 
+@pytest.mark.parametrize("raw", [False, True])
+def test_somebody_of_whom_no_point_is_sure_is_nobody(raw):
+    class UnsureDetector(SquareDetector):
+        def detect(self, frame: np.ndarray) -> list[PersonPose]:
+            return [replace(pose, body=pose.body * (1, 1, 0.2)) for pose in super().detect(frame)]
+
+    with pytest.raises(NoPersonError, match=r"driver\.mp4.* no point .* is sure enough"):
+        extract_track(clip_of(CLIP), UnsureDetector(), raw=raw)
+
+
 def test_a_clip_without_frames_is_an_input_error():
     with pytest.raises(InputError, match=r"driver\.mp4"):
         extract_track(clip_of([]), SquareDetector())
@@ -129,8 +140,9 @@ def test_a_clip_without_frames_is_an_input_error():
 
 @pytest.mark.parametrize("person", ["middle", "-1", "1.5", "", "²", "largest "])
 def test_an_unknown_person_is_refused_before_any_work(person):
-    with pytest.raises(UsageError, match="--person does not know"):
+    with pytest.raises(UsageError, match="--person does not know") as refused:
         extract_track(clip_of([]), SquareDetector(), person=person)
+    assert "largest, left, right; or a number" in refused.value.hint
 
 
 def test_in_a_photo_the_largest_is_chosen():

@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from magicpose_cli.core.choices import check_person
 from magicpose_cli.core.clip import Clip
 from magicpose_cli.core.disk import is_disk_full
 from magicpose_cli.core.errors import DiskFullError, InputError, LimitError, NoPersonError, OutputError
@@ -23,7 +24,6 @@ from magicpose_cli.core.image_files import image_files
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.whole_folder import check_folder_place, whole_folder
 from magicpose_cli.pose.detector import PoseDetector
-from magicpose_cli.pose.person_choice import check_person
 from magicpose_cli.pose.registry import make_detector
 from magicpose_cli.training.data.dataset_request import DatasetRequest, check_dataset
 from magicpose_cli.training.data.pack import split_by_video, write_shards
