@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -17,6 +18,7 @@ from magicpose_cli.core.image_files import MAX_PIXELS, image_files, sniff
 from magicpose_cli.core.messages import sendable
 from magicpose_cli.video.colour import UPRIGHT, Orientation, is_hdr, orientation_of, square_size
 from magicpose_cli.video.images import animation_timing, check_image
+from magicpose_cli.video.matroska import is_cut_off
 from magicpose_cli.video.source import (
     audio_stream,
     open_media,
@@ -172,8 +174,8 @@ def _scan(container: InputContainer, stream: VideoStream, path: Path) -> tuple[T
         last_duration = packet.duration or 0
     if count == 0:
         raise InputError(f"{path} holds no frames", "copy or download it again")
-    missing = _missing(container, stream, count)
     declared = stream.average_rate or stream.guessed_rate
+    missing = _missing(container, stream, count, path, declared or DEFAULT_RATE)
     if len(stamps) < count:
         rate = declared or DEFAULT_RATE
         return Timing(stream_start(stream), count / rate, rate, False), count, missing, False
@@ -186,8 +188,11 @@ def _scan(container: InputContainer, stream: VideoStream, path: Path) -> tuple[T
     return timing, count, missing, True
 
 
-def _missing(container: InputContainer, stream: VideoStream, count: int) -> int:
+def _missing(container: InputContainer, stream: VideoStream, count: int, path: Path, rate: Fraction) -> int:
     """How many frames the header promises beyond those there: a file cut off in mid-copy still opens."""
     if "mov" in container.format.name:
         return max(0, sum(not entry.is_discard for entry in stream.index_entries) - count)
+    if "matroska" in container.format.name:
+        promised = round(Fraction(container.duration or 0, av.time_base) * rate)
+        return max(1, promised - count) if is_cut_off(path) else 0
     return max(0, stream.frames - count) if stream.frames - count > max(3, count // 50) else 0  # AVI may miscount

@@ -15,6 +15,7 @@ from magicpose_cli.video.audio import sound_of
 from magicpose_cli.video.images import write_image
 from magicpose_cli.video.probe import probe
 from magicpose_cli.video.read import open_clip, read_image
+from magicpose_cli.video.write import write_video
 
 
 def refusal(path: Path, kind: type[MagicPoseError] = InputError) -> str:
@@ -114,6 +115,18 @@ def test_pictures_missing_are_noticed_before_decoding_and_the_rest_can_be_used(v
     with pytest.raises(InputError, match=r"promises 40 frames and holds \d+"):
         open_clip(cut)
     assert len(list(open_clip(cut, end=0.4).frames())) == 10
+
+
+def test_a_matroska_file_cut_in_half_is_noticed(video: Path) -> None:
+    whole = video.with_name("whole.mkv")
+    clip = open_clip(video)
+    write_video(whole, clip.frames(), clip.fps, width=clip.width, height=clip.height)
+    assert probe(whole).missing_frames == 0
+    cut = video.with_name("cut.mkv")
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    there = probe(cut)
+    assert there.coded_frames + there.missing_frames == 40 and there.missing_frames > 5
+    assert "promises 40 frames" in refusal(cut)
 
 
 def test_damage_in_the_middle_is_told_with_its_place(video: Path) -> None:
