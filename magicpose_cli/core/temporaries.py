@@ -38,8 +38,11 @@ def sweep(folder: Path) -> None:
 
 
 def _machine() -> str:
-    """Containers that share a disk have process numbers, and as a rule host names, of their own."""
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
+    """Containers that share a disk have process numbers of their own, also where they share the host's name."""
+    numbers = ""
+    with suppress(OSError):  # Linux alone says whose process numbers ours are
+        numbers = os.readlink("/proc/self/ns/pid")
+    return hashlib.sha256(f"{socket.gethostname()} {numbers}".encode()).hexdigest()[:6]
 
 
 def _lives(process: int) -> bool:

@@ -16,15 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from magicpose_cli.core.disk import is_disk_full, sync
-from magicpose_cli.core.errors import (
-    DiskFullError,
-    InputError,
-    IntegrityError,
-    LimitError,
-    NoPersonError,
-    OutputError,
-    UsageError,
-)
+from magicpose_cli.core.errors import DiskFullError, IntegrityError, NoPersonError, OutputError
 from magicpose_cli.core.progress import Progress
 from magicpose_cli.core.temporaries import sweep, temporary_beside
 
@@ -95,14 +87,14 @@ class WorkFolder:
     def told(self, progress: Progress, done: Callable[[], float], count: int) -> Iterator[None]:
         """Says with which of ``count`` frames the block goes on, and, when it is stopped, the same command will.
 
-        ``done()`` is how many frames' work is kept. Where the same command would fail in the same way, what
-        was kept is removed.
+        ``done()`` is how many frames' work is kept. It is removed only where the error is about that work itself:
+        nobody was found in it, or it is not sound.
         """
         if before := done():
             progress.note(f"going on with an earlier run from frame {int(before)} of {count}")
         try:
             yield
-        except (InputError, IntegrityError, LimitError, NoPersonError, UsageError):
+        except (IntegrityError, NoPersonError):
             self._clear()
             raise
         except BaseException as error:

@@ -1,9 +1,13 @@
 """A run that is stopped goes on where it was, and its video has the same bytes as an unbroken run's."""
 
+import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -13,9 +17,11 @@ from magicpose_cli.animation.animator import animate
 from magicpose_cli.animation.extraction import extract
 from magicpose_cli.animation.kept_run import check_room
 from magicpose_cli.animation.request import AnimationRequest, ExtractionRequest
-from magicpose_cli.core.errors import DiskFullError, OutputError
+from magicpose_cli.core.errors import DiskFullError, InputError, OutputError
 from magicpose_cli.core.work_folder import work_folder
 from magicpose_cli.pose import track
+from magicpose_cli.video.read import open_clip
+from magicpose_cli.video.write import write_video
 
 FRAMES = 80  # two segments
 
@@ -51,6 +57,26 @@ class Listener:
         yield advance
         if name == self.where:
             raise Stop
+
+
+class KillsTheDecoder(Listener):
+    """As the system does where memory runs out, with the fifth frame."""
+
+    @contextmanager
+    def stage(self, name, total, unit="frame", done=0):
+        def advance(steps: int = 1, detail: str = "") -> None:
+            nonlocal done
+            done += steps
+            if done == 5:
+                for worker in _workers():
+                    os.kill(worker, signal.SIGKILL)
+
+        yield advance
+
+
+def _workers() -> list[int]:
+    children = [child for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()]
+    return [int(child) for child in children if b"confined_worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +249,20 @@ def test_an_extraction_goes_on_to_the_same_files(media, tmp_path: Path, monkeypa
     for file in (tmp_path / "whole").iterdir():
         assert (tmp_path / "poses" / file.name).read_bytes() == file.read_bytes()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["poses", "whole"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_what_a_killed_decoder_had_given_is_kept(media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mediapipe", exc_type=ImportError)
+    monkeypatch.setattr(track, "STRETCH", 4)
+    frames = list(open_clip(media.driver).frames()) * 4  # more than a pipe holds
+    write_video(tmp_path / "long.mp4", frames, Fraction(10), width=256, height=256)
+    asked = ExtractionRequest(tmp_path / "long.mp4", tmp_path / "poses")
+    with pytest.raises(InputError) as caught:
+        extract(asked, KillsTheDecoder())
+    again = Listener("finding poses", 1)
+    with pytest.raises(Stop):
+        extract(asked, again)
+    kept = again.begun_with["finding poses"]
+    assert kept >= 4
+    assert caught.value.__notes__ == [f"run the same command again to go on from frame {kept} of 48"]
