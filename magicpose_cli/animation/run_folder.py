@@ -27,16 +27,23 @@ def compare_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}_compare{output.suffix}")
 
 
-def check_place(output: Path, existing: str) -> bool:
+def check_place(output: Path, existing: str, made: frozenset[str] = frozenset()) -> bool:
     """Whether ``output`` is to be written: False where it exists and ``existing`` says skip.
 
     Raises OutputError where it may not be replaced or nothing can be written there. Called before any work, so that
-    a mistake costs a second.
+    a mistake costs a second. ``made`` are the sha256 of what an unfinished run had put in its place: that gives way.
     """
+    if is_one_of(output, made):
+        existing = "overwrite"
     if existing == "skip" and output.is_file():
         return False
     check_writable(output, overwrite=existing == "overwrite")
     return True
+
+
+def is_one_of(output: Path, made: frozenset[str]) -> bool:
+    """Whether ``output``, a file or a folder, is there and has one of these sha256."""
+    return bool(made) and (output.is_file() or output.is_dir()) and sha256_of(output) in made
 
 
 def check_record_place(output: Path, existing: str) -> None:

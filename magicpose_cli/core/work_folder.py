@@ -103,16 +103,16 @@ class WorkFolder:
             raise
 
     def note_result(self, sha256: str) -> None:
-        """Call before the output takes its place: from then on it is known as ours (``made``)."""
-        self._write(_RESULT, json.dumps({"sha256": sha256}).encode())
+        """Call before an output takes its place: from then on it is known as ours (``results``)."""
+        self._write(_RESULT, json.dumps({"sha256": sorted({*self.results, sha256})}).encode())
 
     @property
-    def result(self) -> str | None:
-        """The sha256 of the output of a run that ended when that was there, and what belongs to it was not."""
+    def results(self) -> frozenset[str]:
+        """The sha256 of the outputs of a run that ended when they were there, and what belongs to them was not."""
         try:
-            return str(json.loads((self.path / _RESULT).read_bytes())["sha256"])
+            return frozenset(map(str, json.loads((self.path / _RESULT).read_bytes())["sha256"]))
         except (OSError, ValueError, KeyError, TypeError):
-            return None
+            return frozenset()
 
     def _clear(self) -> None:
         for name in self.names():

@@ -172,6 +172,46 @@ def test_a_run_that_ended_between_video_and_record_is_completed(request_of, tiny
     assert not work.exists()
 
 
+def test_what_others_put_beside_a_half_done_video_is_left_alone(request_of, tiny_model: Path) -> None:
+    asked = replace(request_of(tiny_model), compare=True)
+    record, compare = asked.output.with_name("out.json"), asked.output.with_name("out_compare.mp4")
+
+    class Meanwhile(Listener):
+        def note(self, message: str) -> None:
+            if "side by side" in message:
+                record.write_text("mine")
+
+    with pytest.raises(OutputError, match=r"out\.json exists"):  # as the last thing of all
+        animate(asked, Meanwhile())
+    made = compare.read_bytes()
+    with pytest.raises(OutputError, match=r"out\.json exists"):
+        animate(asked)
+    assert record.read_text() == "mine" and asked.output.is_file()
+    record.unlink()
+    compare.write_bytes(b"mine too")
+    with pytest.raises(OutputError, match=r"out_compare\.mp4 exists"):
+        animate(asked)
+    assert compare.read_bytes() == b"mine too"
+    compare.write_bytes(made)
+    assert animate(asked).record.is_file() and compare.read_bytes() == made
+    assert sorted(entry.name for entry in asked.output.parent.iterdir()) == ["out.json", "out.mp4", "out_compare.mp4"]
+
+
+def test_skipping_skips_what_a_half_done_run_with_other_words_made(request_of, tiny_model: Path) -> None:
+    asked = replace(request_of(tiny_model), compare=True)
+
+    class AtTheComparison(Listener):
+        def note(self, message: str) -> None:
+            if "side by side" in message:
+                raise Stop
+
+    with pytest.raises(Stop):
+        animate(asked, AtTheComparison())
+    made = asked.output.read_bytes()
+    assert animate(replace(asked, seed=1, existing="skip")).skipped
+    assert asked.output.read_bytes() == made
+
+
 def test_what_is_kept_is_of_one_request_and_sound(request_of, tiny_model: Path) -> None:
     asked = request_of(tiny_model)
     work, other = asked.output.with_name(".out.mp4.magicpose"), asked.output.with_name("kept")
