@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from magicpose_cli.core.disk import is_disk_full, sync
+from magicpose_cli.core.disk import is_disk_full
 from magicpose_cli.core.errors import DiskFullError, IntegrityError, NoPersonError, OutputError
 from magicpose_cli.core.progress import Progress
-from magicpose_cli.core.temporaries import sweep, temporary_beside
+from magicpose_cli.core.temporaries import sweep, temporary_beside, write_whole
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -120,18 +120,9 @@ class WorkFolder:
         (self.path / _RESULT).unlink(missing_ok=True)
 
     def _write(self, name: str, content: bytes) -> None:
-        temporary = self.path / f"{name}.{os.getpid()}.tmp"
         with _told_plainly(self.path):
             self.path.mkdir(exist_ok=True)  # where locks do nothing, another process may have finished with it
-            try:
-                with temporary.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, self.path / name)
-            finally:
-                temporary.unlink(missing_ok=True)
-            sync(self.path)
+            write_whole(self.path / name, content)
 
 
 @contextmanager
@@ -178,7 +169,10 @@ def _take(place: Path, output: Path, waiting: Callable[[int | None], None] | Non
         place.mkdir(parents=True, exist_ok=True)
         lock = FileLock(place / _LOCK)
         try:
-            lock.acquire(timeout=0)
+            with _unchanged(place) as is_unchanged:
+                lock.acquire(timeout=0)
+                if is_unchanged():
+                    return lock
         except Timeout:
             owner = _owner(place)
             if waiting is None:
@@ -192,9 +186,23 @@ def _take(place: Path, output: Path, waiting: Callable[[int | None], None] | Non
             return None
         except FileNotFoundError:
             continue  # the other process finished, and removed the folder
-        if (place / _LOCK).exists():
-            return lock
         lock.release()
+
+
+@contextmanager
+def _unchanged(place: Path) -> Iterator[Callable[[], bool]]:
+    """Gives what says whether ``place`` is still the same folder, not one that others made after they removed it.
+
+    While the folder is open, no other gets its number.
+    """
+    if os.name != "posix":  # no folder can be opened there, and none goes away while a file in it is open
+        yield place.exists
+        return
+    folder = os.open(place, os.O_RDONLY)
+    try:
+        yield lambda: place.exists() and os.path.samestat(os.fstat(folder), place.stat())
+    finally:
+        os.close(folder)
 
 
 def _remove(place: Path) -> None:

@@ -150,6 +150,25 @@ def test_correctness_does_not_hang_on_the_lock(tmp_path: Path, monkeypatch: pyte
         assert isinstance(one, WorkFolder) and one.names() == ["b"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere no folder goes away while a file in it is open")
+def test_the_lock_is_that_of_the_folder_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the opening of the lock file and its locking, one process ends, and another begins."""
+    import fcntl
+
+    place, flock = tmp_path / ".out.magicpose", fcntl.flock
+
+    def after_others(descriptor: int, operation: int) -> None:
+        if not (tmp_path / "gone").exists():
+            place.rename(tmp_path / "gone")
+            place.mkdir()
+            (place / "lock").touch()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr("fcntl.flock", after_others)
+    with work_folder(tmp_path / "out"), pytest.raises(OutputError, match="in use"), work_folder(tmp_path / "out"):
+        pass
+
+
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing is swept")
 def test_only_what_the_dead_left_is_swept(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
