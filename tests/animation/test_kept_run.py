@@ -10,12 +10,13 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from magicpose_cli.animation.animator import animate
 from magicpose_cli.animation.extraction import extract
-from magicpose_cli.animation.kept_run import check_room
+from magicpose_cli.animation.kept_run import KeptRun, check_room
 from magicpose_cli.animation.request import AnimationRequest, ExtractionRequest
 from magicpose_cli.core.errors import DiskFullError, InputError, OutputError
 from magicpose_cli.core.work_folder import work_folder
@@ -75,7 +76,9 @@ class KillsTheDecoder(Listener):
 
 
 def _workers() -> list[int]:
-    children = [child for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()]
+    children = [
+        child for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()
+    ]
     return [int(child) for child in children if b"confined_worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
@@ -264,6 +267,16 @@ def test_out_of_memory_keeps_what_is_done(request_of, tiny_model: Path, monkeypa
     listener = Listener()
     animate(asked, listener)
     assert listener.begun_with["animating"] >= 64 * 3 and asked.output.read_bytes() == expected
+
+
+def test_what_a_twin_removed_is_told(tmp_path: Path) -> None:
+    """Where locks do nothing, another run of the same output may be done first."""
+    with pytest.raises(OutputError, match="went away") as caught, work_folder(tmp_path / "out") as work:
+        work.keep("latents-000000000", {}, {"latents": np.zeros((3, 4, 8, 8), np.float32)})
+        kept = KeptRun(work, in_turn=False)
+        work.drop("latents-000000000")
+        list(kept.through([]))
+    assert "same command again" in caught.value.hint
 
 
 def test_a_disk_too_small_is_told_with_numbers(request_of, tiny_model: Path) -> None:
