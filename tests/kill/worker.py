@@ -1,6 +1,7 @@
-"""A long run in small: ``python -m tests.kill.worker FOLDER`` keeps four parts, then writes a file and a folder.
+"""A long run in small: ``python -m tests.kill.worker FOLDER`` keeps four parts, then writes files and a folder.
 
-All that it does on the disk it does as ``animate`` and ``extract`` do, by the same functions; only the work is missing.
+What it does on the disk it does as ``animate`` and ``extract`` do, by the same functions: keeping, noting what was
+made, and publishing, with and without leave to replace, the record last. The work is missing, and so is signing.
 """
 
 import os
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from magicpose_cli.animation.run_folder import check_place, is_one_of, sha256_of, write_record
 from magicpose_cli.cli.exit_codes import exit_code
+from magicpose_cli.core.disk import file_sha256
 from magicpose_cli.core.errors import MagicPoseError
 from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.core.work_folder import work_folder
@@ -18,7 +21,7 @@ from magicpose_cli.video.output import whole_output
 
 PARTS = 4
 MARK = "/from here on it is our own doing"
-FILE, FOLDER, MEMBER = "out.bin", "poses", "part.json"
+FILE, FOLDER, MEMBER, RECORD, NEW = "out.bin", "poses", "part.json", "out.json", "out_compare.bin"
 
 
 def part(number: int) -> np.ndarray:
@@ -28,6 +31,7 @@ def part(number: int) -> np.ndarray:
 def run(place: Path) -> None:
     with work_folder(place / FILE) as work:
         work.clear_unless({"request": "a run in small"})
+        check_place(place / NEW, "refuse", work.results)
         for number in range(PARTS):
             if work.kept(f"part-{number}") is None:
                 work.keep(f"part-{number}", {"number": number}, {"values": part(number)})
@@ -35,8 +39,14 @@ def run(place: Path) -> None:
         content = b"".join(each[1]["values"].tobytes() for each in found if each)
         with whole_output(place / FILE, overwrite=True) as temporary:
             temporary.write_bytes(content)
+            work.note_result(file_sha256(temporary))
         with whole_folder(place / FOLDER, ours=re.compile(MEMBER), overwrite=True) as folder:
             (folder / MEMBER).write_bytes(content)
+            work.note_result(sha256_of(folder))
+        with whole_output(place / NEW, overwrite=is_one_of(place / NEW, work.results)) as temporary:
+            temporary.write_bytes(content)
+            work.note_result(file_sha256(temporary))
+        write_record(place / RECORD, {"part": PARTS})
 
 
 if __name__ == "__main__":
