@@ -13,7 +13,7 @@ from magicpose_cli.animation.request import AnimationRequest
 from magicpose_cli.core.disk import file_sha256
 from magicpose_cli.core.errors import InputError, LimitError
 from magicpose_cli.pose.strict_json import read_json
-from magicpose_cli.video.output import check_writable, whole_output
+from magicpose_cli.video.output import check_writable, told_plainly, whole_output
 
 RECORD_VERSION = 1
 _MOST_BYTES = 10_000_000
@@ -67,7 +67,7 @@ def check_record_place(output: Path, existing: str) -> None:
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """The record as JSON, whole or not at all."""
-    with whole_output(path, overwrite=True) as temporary:
+    with whole_output(path, overwrite=True) as temporary, told_plainly(path):
         temporary.write_text(json.dumps({"version": RECORD_VERSION, **record}, indent=2) + "\n", encoding="utf-8")
 
 

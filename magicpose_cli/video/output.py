@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import av.error
@@ -67,7 +67,8 @@ def whole_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
             sync(temporary)
             _publish(temporary, target, overwrite)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it is swept by the next run
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ made, and publishing, with and without leave to replace, the record last. The wo
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from magicpose_cli.core.disk import file_sha256
 from magicpose_cli.core.errors import MagicPoseError
 from magicpose_cli.core.whole_folder import whole_folder
 from magicpose_cli.core.work_folder import work_folder
-from magicpose_cli.video.output import whole_output
+from magicpose_cli.video.output import told_plainly, whole_output
 
 PARTS = 4
 MARK = "/from here on it is our own doing"
@@ -37,13 +38,14 @@ def run(place: Path) -> None:
                 work.keep(f"part-{number}", {"number": number}, {"values": part(number)})
         found = [work.kept(f"part-{number}") for number in range(PARTS)]
         content = b"".join(each[1]["values"].tobytes() for each in found if each)
-        with whole_output(place / FILE, overwrite=True) as temporary:
+        with whole_output(place / FILE, overwrite=True) as temporary, told_plainly(place / FILE):
             temporary.write_bytes(content)
             work.note_result(file_sha256(temporary))
         with whole_folder(place / FOLDER, ours=re.compile(MEMBER), overwrite=True) as folder:
             (folder / MEMBER).write_bytes(content)
             work.note_result(sha256_of(folder))
-        with whole_output(place / NEW, overwrite=is_one_of(place / NEW, work.results)) as temporary:
+        again = is_one_of(place / NEW, work.results)
+        with whole_output(place / NEW, overwrite=again) as temporary, told_plainly(place / NEW):
             temporary.write_bytes(content)
             work.note_result(file_sha256(temporary))
         write_record(place / RECORD, {"part": PARTS})
@@ -54,5 +56,6 @@ if __name__ == "__main__":
     try:
         run(Path(sys.argv[1]))
     except MagicPoseError as error:
-        sys.stderr.write(f"{error.message}\n")
+        with suppress(OSError):  # that may be what fails
+            sys.stderr.write(f"{error.message}\n")
         sys.exit(exit_code(error))
