@@ -25,6 +25,7 @@ from magicpose_cli.animation.run_folder import (
     check_place,
     check_record_place,
     compare_path,
+    is_one_of,
     record_path,
     sha256_of,
     write_record,
@@ -117,9 +118,8 @@ def _animate(
     truth: Sequence[np.ndarray] | None,
     started: float,
 ) -> AnimationResult:
-    # A process that ended after the video took its place, and before the record did, goes on as if it were not there.
-    half_done = work.result is not None and request.output.is_file() and sha256_of(request.output) == work.result
-    if not half_done and not check_outputs(request):
+    # What a process made that ended before the record was there, is made again as if it were not there.
+    if not check_outputs(request, work.results):
         return AnimationResult(request.output, record_path(request.output), skipped=True)
     device = choose_device(request.device)
     if request.offload and device.type == "cpu":
@@ -134,9 +134,8 @@ def _animate(
     marks = choose_marks(request, {**hashes, "weights": sha256_of(prepared.choice.folder)}, progress)
     if work.clear_unless(what_latents_hang_on(request, prepared.choice.folder, hashes, prepared.poses.track)):
         progress.note("what an interrupted run with other words or inputs had done is removed")
-    if half_done and work.result is None:
-        check_outputs(request)
-    overwrite = half_done or request.existing == "overwrite"
+    if not check_outputs(request, work.results):  # the results of other words or inputs do not give way
+        return AnimationResult(request.output, record_path(request.output), skipped=True)
 
     began = time.monotonic()
     pipeline = _load(request, prepared, device, dtype)
@@ -157,7 +156,7 @@ def _animate(
             metadata={"comment": marks.comment},
             expected_frames=prepared.conditions.frame_count,
             progress=progress,
-            overwrite=overwrite,
+            overwrite=may_replace(request.output, request, work),
             seal=marks.seal,
             on_complete=work.note_result,
         )
@@ -169,10 +168,10 @@ def _animate(
         began = time.monotonic()
         progress.note("putting reference, pose and result side by side")
         compare = compare_path(request.output)
-        again = replace(request, existing="overwrite") if overwrite else request
-        write_comparison(compare, again, prepared, marks, truth, progress)
+        write_comparison(compare, request, prepared, marks, truth, work, progress)
         timings["comparing"] = time.monotonic() - began
     seconds = timings["total"] = time.monotonic() - started
+    check_record_place(request.output, request.existing)  # what came there meanwhile
     write_record(record_path(request.output), _record(request, prepared, report, marks, timings))
     return AnimationResult(
         output=request.output,
@@ -187,15 +186,23 @@ def _animate(
     )
 
 
-def check_outputs(request: AnimationRequest) -> bool:
-    """False where the output exists and is to be skipped; OutputError where one of the outputs may not be written."""
-    if not check_place(request.output, request.existing):
+def check_outputs(request: AnimationRequest, made: frozenset[str] = frozenset()) -> bool:
+    """False where the output exists and is to be skipped; OutputError where one of the outputs may not be written.
+
+    ``made`` are the sha256 of what an unfinished run had put in its place: that gives way.
+    """
+    if not check_place(request.output, request.existing, made):
         return False
     existing = "overwrite" if request.existing == "overwrite" else "refuse"
     check_record_place(request.output, existing)
     if request.compare:
-        check_place(compare_path(request.output), existing)
+        check_place(compare_path(request.output), existing, made)
     return True
+
+
+def may_replace(output: Path, request: AnimationRequest, work: WorkFolder) -> bool:
+    """Whether the request says so, or an unfinished run of the same words made what is there."""
+    return request.existing == "overwrite" or is_one_of(output, work.results)
 
 
 def prepare(request: AnimationRequest, progress: Progress = SILENT) -> Prepared:
@@ -306,6 +313,7 @@ def write_comparison(
     prepared: Prepared,
     marks: Marks,
     truth: Sequence[np.ndarray] | None,
+    work: WorkFolder,
     progress: Progress = SILENT,
 ) -> VideoReport:
     """Reference | pose | result (| truth), in sync, with the result's sound, and marked as a whole."""
@@ -339,8 +347,9 @@ def write_comparison(
         metadata={"comment": marks.comment},
         expected_frames=count,
         progress=progress,
-        overwrite=request.existing == "overwrite",
+        overwrite=may_replace(path, request, work),
         seal=marks.seal_composite,
+        on_complete=work.note_result,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from magicpose_cli.core.errors import RefusedError
 from magicpose_cli.core.paths import config_root
+from magicpose_cli.core.temporaries import write_whole
 
 QUESTION = "Did the people in your photos agree to be animated, and to what you will do with it?"
 VARIABLE = "MAGICPOSE_CONSENT"
@@ -14,15 +15,22 @@ VARIABLE = "MAGICPOSE_CONSENT"
 
 def has_consent() -> bool:
     """True where it was said before, or the environment says it (``MAGICPOSE_CONSENT=yes``)."""
-    return os.environ.get(VARIABLE, "").lower() in ("yes", "1", "true") or _place().is_file()
+    if os.environ.get(VARIABLE, "").lower() in ("yes", "1", "true"):
+        return True
+    try:
+        kept = json.loads(_place().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(kept, dict) and kept.get("answer") == "yes"
 
 
 def remember_consent() -> bool:
     """Keep the answer for this user on this machine; False where it cannot be kept."""
     place = _place()
+    answer = {"question": QUESTION, "answer": "yes", "on": time.strftime("%Y-%m-%d")}
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(json.dumps({"question": QUESTION, "answer": "yes", "on": time.strftime("%Y-%m-%d")}) + "\n")
+        write_whole(place, (json.dumps(answer) + "\n").encode())
     except OSError:
         return False
     return True

@@ -8,6 +8,7 @@ from magicpose_cli.core.confined import confined
 from magicpose_cli.core.confinement import Limits
 from magicpose_cli.core.errors import RefusedError
 from magicpose_cli.core.files import check_file
+from magicpose_cli.core.paths import weights_root
 from magicpose_cli.core.progress import SILENT, Progress
 from magicpose_cli.core.safe_load import is_pickle
 from magicpose_cli.diffusion.checkpoints.convert import convert_checkpoint
@@ -66,7 +67,9 @@ def _is_known(path: Path, registry: Registry) -> bool:
     size = path.stat().st_size
     # Another size: no need to read gigabytes.
     alike = [w for w in registry.weights if w.size == size or (not w.size and abs(w.bytes_about - size) < size / 10)]
-    if any(was_verified(path, weight.sha256) for weight in alike):
+    real = path.resolve()
+    # Only our own marks count: one beside a file from elsewhere came with it.
+    if real.is_relative_to(weights_root().resolve()) and any(was_verified(real, weight.sha256) for weight in alike):
         return True
     return bool(alike) and sha256_of(path) in {weight.sha256 for weight in alike}
 

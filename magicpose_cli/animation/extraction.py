@@ -14,7 +14,7 @@ import numpy as np
 
 from magicpose_cli.animation.kept_people import KeptPeople, what_people_hang_on
 from magicpose_cli.animation.request import ExtractionRequest, check_extraction, parse_fps
-from magicpose_cli.animation.run_folder import sha256_of
+from magicpose_cli.animation.run_folder import is_one_of, sha256_of
 from magicpose_cli.conditions.draw import draw_track
 from magicpose_cli.conditions.overlay import draw_overlay, draw_people
 from magicpose_cli.core.clip import Clip
@@ -74,7 +74,7 @@ def extract(request: ExtractionRequest, progress: Progress = SILENT) -> Extracti
 
 def _extract(request: ExtractionRequest, work: WorkFolder, progress: Progress) -> ExtractionResult:
     # A process that ended when the folder had taken its place, and nothing else was left to do.
-    half_done = work.result is not None and request.output.is_dir() and sha256_of(request.output) == work.result
+    half_done = is_one_of(request.output, work.results)
     overwrite = half_done or request.existing == "overwrite"
     check_poses_output(request.output, overwrite=overwrite)
     started = time.monotonic()
@@ -92,7 +92,7 @@ def _extract(request: ExtractionRequest, work: WorkFolder, progress: Progress) -
     try:
         if work.clear_unless(what_people_hang_on(request, driver_sha256, detector)):
             progress.note("what an interrupted run with other words or inputs had done is removed")
-        if half_done and work.result is None:
+        if half_done and not work.results:
             check_poses_output(request.output, overwrite=request.existing == "overwrite")
         kept = KeptPeople(work)
         with work.told(progress, lambda: len(KeptPeople(work).found), clip.frame_count):

@@ -18,7 +18,7 @@ from magicpose_cli.animation.request import AnimationRequest
 from magicpose_cli.animation.run_folder import sha256_of
 from magicpose_cli.animation.versions import versions
 from magicpose_cli.core.disk import amount_of_bytes
-from magicpose_cli.core.errors import DiskFullError
+from magicpose_cli.core.errors import DiskFullError, OutputError
 from magicpose_cli.core.pose_track import PoseTrack
 from magicpose_cli.core.work_folder import WorkFolder
 
@@ -66,7 +66,10 @@ class KeptRun:
                 finished += len(latents)
         if self.begun and (self.begun.start > finished or (not in_turn and self.begun.start < finished)):
             self.begun = None
-        self.first = self.begun.start if self.begun else 0 if in_turn else finished
+        if self.begun:
+            self.first = self.begun.start
+        else:
+            self.first = 0 if in_turn else finished
 
     def frame_steps(self, steps: int) -> int:
         """Frames times steps that need not be made again, where each frame takes ``steps``."""
@@ -79,7 +82,10 @@ class KeptRun:
         frame = 0
         while frame < self.first:
             latents = self._read(_name(frame))
-            assert latents is not None, "it was read before"
+            if latents is None:
+                raise OutputError(
+                    f"what was kept in {self._work.path} went away while this ran", "run the same command again"
+                )
             yield torch.from_numpy(latents)
             frame += len(latents)
         for segment in segments:

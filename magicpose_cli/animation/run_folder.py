@@ -11,10 +11,12 @@ from typing import Any
 
 from magicpose_cli.animation.request import AnimationRequest
 from magicpose_cli.core.disk import file_sha256
-from magicpose_cli.core.errors import InputError
-from magicpose_cli.video.output import check_writable, whole_output
+from magicpose_cli.core.errors import InputError, LimitError
+from magicpose_cli.pose.strict_json import read_json
+from magicpose_cli.video.output import check_writable, told_plainly, whole_output
 
 RECORD_VERSION = 1
+_MOST_BYTES = 10_000_000
 
 
 def record_path(output: Path) -> Path:
@@ -27,16 +29,23 @@ def compare_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}_compare{output.suffix}")
 
 
-def check_place(output: Path, existing: str) -> bool:
+def check_place(output: Path, existing: str, made: frozenset[str] = frozenset()) -> bool:
     """Whether ``output`` is to be written: False where it exists and ``existing`` says skip.
 
     Raises OutputError where it may not be replaced or nothing can be written there. Called before any work, so that
-    a mistake costs a second.
+    a mistake costs a second. ``made`` are the sha256 of what an unfinished run had put in its place: that gives way.
     """
+    if is_one_of(output, made):
+        existing = "overwrite"
     if existing == "skip" and output.is_file():
         return False
     check_writable(output, overwrite=existing == "overwrite")
     return True
+
+
+def is_one_of(output: Path, made: frozenset[str]) -> bool:
+    """Whether ``output``, a file or a folder, is there and has one of these sha256."""
+    return bool(made) and (output.is_file() or output.is_dir()) and sha256_of(output) in made
 
 
 def check_record_place(output: Path, existing: str) -> None:
@@ -48,7 +57,7 @@ def check_record_place(output: Path, existing: str) -> None:
     if existing != "overwrite" and path.is_file():
         try:
             recorded, _ = read_record(path)
-        except InputError:
+        except (InputError, LimitError):
             pass  # somebody's own file
         else:
             if recorded.output.name == output.name:  # the folder may have moved since
@@ -58,24 +67,16 @@ def check_record_place(output: Path, existing: str) -> None:
 
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """The record as JSON, whole or not at all."""
-    with whole_output(path, overwrite=True) as temporary:
+    with whole_output(path, overwrite=True) as temporary, told_plainly(path):
         temporary.write_text(json.dumps({"version": RECORD_VERSION, **record}, indent=2) + "\n", encoding="utf-8")
 
 
 def read_record(path: Path) -> tuple[AnimationRequest, dict[str, Any]]:
-    """The request of an ``out.json``, and the whole record. Raises InputError on anything else."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"there is no file '{path}'", "give the .json that lies beside a video of animate") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' cannot be read: {error}") from None
-    try:
-        record = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"'{path}' is not JSON: {error}", "give the .json that animate wrote beside a video") from None
+    """The request of an ``out.json``, and the whole record. Raises InputError, LimitError on anything else."""
+    hint = "give the .json that animate wrote beside a video"
+    record = read_json(path, _MOST_BYTES, hint)
     if not isinstance(record, dict) or not isinstance(record.get("request"), dict):
-        raise InputError(f"'{path}' holds no request", "give the .json that animate wrote beside a video")
+        raise InputError(f"'{path}' holds no request", hint)
     if record.get("version") != RECORD_VERSION:
         raise InputError(f"'{path}' has version {record.get('version')!r}; this magicpose reads {RECORD_VERSION}")
     return AnimationRequest.from_json(record["request"]), record

@@ -16,8 +16,10 @@ class StopError(Exception):
 def locked(path: Path, stop: threading.Event, waiting: Callable[[], None]) -> Iterator[None]:
     """Holds the lock of ``path`` (a hidden file beside it, freed by the system however the process ends).
 
-    ``waiting`` is called once where another process holds it. The lock saves a second download; that the file is right
-    never depends on it. Raises StopError once ``stop`` is set, OSError.
+    ``waiting`` is called once where another process holds it. The lock saves a second download. Where a file system's
+    locks do nothing, the file is right all the same if both processes are sent the right bytes; if one is sent others,
+    they may stand in what the other has found right, until it is hashed again. Raises StopError once ``stop`` is set,
+    OSError.
     """
     from filelock import FileLock, Timeout
 

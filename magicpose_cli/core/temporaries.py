@@ -1,4 +1,7 @@
-"""Names of what is half made beside an output, and the removal of what dead processes left of it."""
+"""Names of what is half made beside an output, and the removal of what dead processes left of it.
+
+``write_whole`` writes a small file so; outputs have ``video.output`` and ``core.whole_folder``.
+"""
 
 import hashlib
 import os
@@ -9,6 +12,8 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from magicpose_cli.core.disk import sync
+
 _OURS = re.compile(r"\.magicpose-(?P<machine>[0-9a-f]{6})-(?P<process>[0-9]+)-[0-9a-f]{8}(\.[a-z.]*tmp)?")
 
 
@@ -18,6 +23,21 @@ def temporary_beside(target: Path) -> Path:
     It does not depend on the target's own name, whose length may already be at the limit.
     """
     return target.parent / f".magicpose-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """A small file, on disk whole or not at all, in place of what was there. Raises OSError."""
+    temporary = temporary_beside(path).with_suffix(".tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    sync(path.parent)
 
 
 def sweep(folder: Path) -> None:
@@ -38,8 +58,11 @@ def sweep(folder: Path) -> None:
 
 
 def _machine() -> str:
-    """Containers that share a disk have process numbers, and as a rule host names, of their own."""
-    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
+    """Containers that share a disk have process numbers of their own, also where they share the host's name."""
+    numbers = ""
+    with suppress(OSError):  # Linux alone says whose process numbers ours are
+        numbers = os.readlink("/proc/self/ns/pid")
+    return hashlib.sha256(f"{socket.gethostname()} {numbers}".encode()).hexdigest()[:6]
 
 
 def _lives(process: int) -> bool:

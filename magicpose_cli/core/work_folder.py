@@ -15,18 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from magicpose_cli.core.disk import is_disk_full, sync
-from magicpose_cli.core.errors import (
-    DiskFullError,
-    InputError,
-    IntegrityError,
-    LimitError,
-    NoPersonError,
-    OutputError,
-    UsageError,
-)
+from magicpose_cli.core.disk import is_disk_full
+from magicpose_cli.core.errors import DiskFullError, IntegrityError, NoPersonError, OutputError
 from magicpose_cli.core.progress import Progress
-from magicpose_cli.core.temporaries import sweep, temporary_beside
+from magicpose_cli.core.temporaries import sweep, temporary_beside, write_whole
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -95,14 +87,14 @@ class WorkFolder:
     def told(self, progress: Progress, done: Callable[[], float], count: int) -> Iterator[None]:
         """Says with which of ``count`` frames the block goes on, and, when it is stopped, the same command will.
 
-        ``done()`` is how many frames' work is kept. Where the same command would fail in the same way, what
-        was kept is removed.
+        ``done()`` is how many frames' work is kept. It is removed only where the error is about that work itself:
+        nobody was found in it, or it is not sound.
         """
         if before := done():
             progress.note(f"going on with an earlier run from frame {int(before)} of {count}")
         try:
             yield
-        except (InputError, IntegrityError, LimitError, NoPersonError, UsageError):
+        except (IntegrityError, NoPersonError):
             self._clear()
             raise
         except BaseException as error:
@@ -111,16 +103,16 @@ class WorkFolder:
             raise
 
     def note_result(self, sha256: str) -> None:
-        """Call before the output takes its place: from then on it is known as ours (``made``)."""
-        self._write(_RESULT, json.dumps({"sha256": sha256}).encode())
+        """Call before an output takes its place: from then on it is known as ours (``results``)."""
+        self._write(_RESULT, json.dumps({"sha256": sorted({*self.results, sha256})}).encode())
 
     @property
-    def result(self) -> str | None:
-        """The sha256 of the output of a run that ended when that was there, and what belongs to it was not."""
+    def results(self) -> frozenset[str]:
+        """The sha256 of the outputs of a run that ended when they were there, and what belongs to them was not."""
         try:
-            return str(json.loads((self.path / _RESULT).read_bytes())["sha256"])
+            return frozenset(map(str, json.loads((self.path / _RESULT).read_bytes())["sha256"]))
         except (OSError, ValueError, KeyError, TypeError):
-            return None
+            return frozenset()
 
     def _clear(self) -> None:
         for name in self.names():
@@ -128,18 +120,9 @@ class WorkFolder:
         (self.path / _RESULT).unlink(missing_ok=True)
 
     def _write(self, name: str, content: bytes) -> None:
-        temporary = self.path / f"{name}.{os.getpid()}.tmp"
         with _told_plainly(self.path):
             self.path.mkdir(exist_ok=True)  # where locks do nothing, another process may have finished with it
-            try:
-                with temporary.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                os.replace(temporary, self.path / name)
-            finally:
-                temporary.unlink(missing_ok=True)
-            sync(self.path)
+            write_whole(self.path / name, content)
 
 
 @contextmanager
@@ -187,7 +170,10 @@ def _take(place: Path, output: Path, waiting: Callable[[int | None], None] | Non
         place.mkdir(parents=True, exist_ok=True)
         lock = FileLock(place / _LOCK)
         try:
-            lock.acquire(timeout=0)
+            with _unchanged(place) as is_unchanged:
+                lock.acquire(timeout=0)
+                if is_unchanged():
+                    return lock
         except Timeout:
             owner = _owner(place)
             if waiting is None:
@@ -201,9 +187,23 @@ def _take(place: Path, output: Path, waiting: Callable[[int | None], None] | Non
             return None
         except FileNotFoundError:
             continue  # the other process finished, and removed the folder
-        if (place / _LOCK).exists():
-            return lock
         lock.release()
+
+
+@contextmanager
+def _unchanged(place: Path) -> Iterator[Callable[[], bool]]:
+    """Gives what says whether ``place`` is still the same folder, not one that others made after they removed it.
+
+    While the folder is open, no other gets its number.
+    """
+    if os.name != "posix":  # no folder can be opened there, and none goes away while a file in it is open
+        yield place.exists
+        return
+    folder = os.open(place, os.O_RDONLY)
+    try:
+        yield lambda: place.exists() and os.path.samestat(os.fstat(folder), place.stat())
+    finally:
+        os.close(folder)
 
 
 def _remove(place: Path) -> None:

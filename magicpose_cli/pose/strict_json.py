@@ -10,20 +10,20 @@ from magicpose_cli.core.errors import InputError, LimitError
 _MOST_DIGITS = 400
 
 
-def read_json(path: Path, most_bytes: int) -> Any:
+def read_json(path: Path, most_bytes: int, again: str = "write the file anew, or extract the poses again") -> Any:
     """The value in a JSON file of UTF-8, UTF-16 or UTF-32, with or without byte order mark.
 
     Raises InputError for a file that is missing, no regular file, not text, malformed, nested too deeply, or holds a
-    key twice, NaN or Infinity, or a number out of range; LimitError for a file of more than ``most_bytes``.
+    key twice, NaN or Infinity, or a number out of range; LimitError for a file of more than ``most_bytes``. ``again``
+    is the hint: where another such file comes from.
     """
-    again = "write the file anew, or extract the poses again"
     try:
         if not path.is_file():
             raise InputError(f"{path}: {'not a regular file' if path.exists() else 'there is no such file'}", again)
         size = path.stat().st_size
         if size > most_bytes:
             raise LimitError(
-                f"{path}: {size / 1e6:.0f} MB is more than a pose file may hold ({most_bytes / 1e6:.0f} MB)",
+                f"{path}: {size / 1e6:.0f} MB is more than such a file may hold ({most_bytes / 1e6:.0f} MB)",
                 "split it, or give a folder with one JSON file a frame",
             )
         raw = path.read_bytes()
@@ -42,7 +42,7 @@ def read_json(path: Path, most_bytes: int) -> Any:
         place = f"{path}:{error.lineno}:{error.colno}"
         raise InputError(f"{place}: not valid JSON: {error.msg[0].lower()}{error.msg[1:]}", again) from error
     except RecursionError as error:
-        raise InputError(f"{path}: not a pose file: brackets are nested too deeply", again) from error
+        raise InputError(f"{path}: brackets are nested too deeply", again) from error
     except ValueError as error:
         raise InputError(f"{path}: {error}", again) from error
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from magicpose_cli import __version__
 from magicpose_cli.core.disk import file_sha256
+from magicpose_cli.core.temporaries import temporary_beside
 from magicpose_cli.provenance.fixed_salts import RecordingSigner, with_fixed_salts
 from magicpose_cli.provenance.identity import Identity
 
@@ -53,7 +54,7 @@ def sign(file: Path, facts: dict[str, Any], identity: Identity, source_type: str
     kind = _kind(file)
     if kind is None:
         return False
-    scratch = file.with_name(file.name + ".signed")
+    scratch = temporary_beside(file).with_suffix(".tmp")
     signer = RecordingSigner(identity)
     try:
         builder = c2pa.Builder(_manifest(facts, file_sha256(file), kind, source_type), context=_offline(c2pa))

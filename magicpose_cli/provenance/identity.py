@@ -5,10 +5,10 @@ is known nowhere else. C2PA wants a signing certificate that its own key did not
 """
 
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from magicpose_cli.core.errors import InputError
+from magicpose_cli.core.temporaries import sweep, temporary_beside
 
 CERTIFICATES, KEY = "certificates.pem", "private_key.pem"
 _VALID = timedelta(days=365 * 30)  # without a time-stamping service, a signature ends with its certificate
@@ -50,6 +51,7 @@ def open_identity(folder: Path) -> Identity:
     Raises InputError where the files are no certificates and key, or do not belong together; OSError where a folder
     cannot be made.
     """
+    sweep(folder.parent)  # of a process that was killed while it made a key
     if not folder.exists():
         _make(folder)
     try:
@@ -87,9 +89,9 @@ def _make(folder: Path) -> None:
     top = _certificate(issuer, issuer, root, root, ("key_cert_sign", "crl_sign"), x509.BasicConstraints(True, 0))
     leaf = _certificate(subject, issuer, own, root, ("digital_signature",), x509.BasicConstraints(False, None))
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".signing-", dir=folder.parent) as scratch:
-        ready = Path(scratch) / "ready"
-        ready.mkdir(mode=0o700)
+    ready = temporary_beside(folder)
+    ready.mkdir(mode=0o700)
+    try:
         (ready / CERTIFICATES).write_bytes(b"".join(c.public_bytes(serialization.Encoding.PEM) for c in (leaf, top)))
         with open(os.open(ready / KEY, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
             file.write(
@@ -104,6 +106,8 @@ def _make(folder: Path) -> None:
         except OSError:
             if not folder.exists():
                 raise
+    finally:
+        shutil.rmtree(ready, ignore_errors=True)
 
 
 def _name(common: str) -> x509.Name:

@@ -90,7 +90,8 @@ def write_video(
         if seal is not None:
             with told_plainly(path):
                 seal(temporary)
-        digest = file_sha256(temporary)
+        with told_plainly(path):
+            digest = file_sha256(temporary)
         on_complete(digest)
     return VideoReport(path, *written_size(path, width, height), fps, count, audio, digest, notes)
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from magicpose_cli.core.temporaries import write_whole
 from magicpose_cli.weights.registry import Weight
 
 _FILE = "accepted-licences.json"
@@ -19,7 +20,7 @@ def note_accepted(weights: Iterable[Weight], root: Path) -> None:
     """Remember in the weights folder that these licences were accepted. Raises OSError."""
     root.mkdir(parents=True, exist_ok=True)
     accepted = _read(root) | {weight.name: weight.licence for weight in weights}
-    (root / _FILE).write_text(json.dumps(accepted, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_whole(root / _FILE, (json.dumps(accepted, indent=1, sort_keys=True) + "\n").encode())
 
 
 def _read(root: Path) -> dict[str, str]:

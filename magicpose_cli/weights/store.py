@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from magicpose_cli.core.errors import IntegrityError, UsageError
 from magicpose_cli.core.paths import weights_root
+from magicpose_cli.core.temporaries import write_whole
 from magicpose_cli.weights.registry import Registry, Weight
 
 MODELS = "models"
@@ -64,9 +65,8 @@ def sweep_parts(path: Path) -> None:
 def mark_verified(path: Path, sha256: str) -> None:
     """Note beside the file that it was hashed, so that it need not be hashed again until it changes."""
     state = path.stat()
-    _mark(path).write_text(
-        json.dumps({"sha256": sha256, "size": state.st_size, "mtime_ns": state.st_mtime_ns}), encoding="utf-8"
-    )
+    mark = {"sha256": sha256, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
+    write_whole(_mark(path), json.dumps(mark).encode())
 
 
 def was_verified(path: Path, sha256: str) -> bool:

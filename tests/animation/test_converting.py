@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from magicpose_cli.animation.converting import convert
 from magicpose_cli.core.disk import file_sha256
 from magicpose_cli.core.errors import InputError, IntegrityError, RefusedError
+from magicpose_cli.weights.store import mark_verified
 
 
 class _Evil:
@@ -60,6 +61,25 @@ def test_a_pickle_needs_a_known_sha256_or_consent(tmp_path: Path, monkeypatch: p
     with pytest.raises(RefusedError):
         convert(file, out)
     assert not out.exists()
+
+
+def test_a_mark_that_came_with_a_pickle_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an archive may bring it: the sha256 of another file, and this one's size and time."""
+    file, home = tmp_path / "some.pth", tmp_path / "home"
+    torch.save({"a": torch.ones(2)}, file)
+    registry_of(file, tmp_path / "weights.toml")
+    monkeypatch.setenv("MAGICPOSE_WEIGHTS_TOML", str(tmp_path / "weights.toml"))
+    monkeypatch.setenv("MAGICPOSE_HOME", str(home))
+    known = file_sha256(file)
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")  # as large, but another
+    mark_verified(file, known)
+    with pytest.raises(RefusedError):
+        convert(file, tmp_path / "out")
+    (home / "weights").mkdir(parents=True)
+    (home / "weights" / "link.pth").symlink_to(file)
+    mark_verified(home / "weights" / "link.pth", known)
+    with pytest.raises(RefusedError):
+        convert(home / "weights" / "link.pth", tmp_path / "out")
 
 
 def test_a_pickle_that_runs_code_runs_nothing_even_with_consent(tmp_path: Path) -> None:

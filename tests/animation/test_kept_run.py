@@ -1,21 +1,28 @@
 """A run that is stopped goes on where it was, and its video has the same bytes as an unbroken run's."""
 
+import os
 import shutil
+import signal
+import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from magicpose_cli.animation.animator import animate
 from magicpose_cli.animation.extraction import extract
-from magicpose_cli.animation.kept_run import check_room
+from magicpose_cli.animation.kept_run import KeptRun, check_room
 from magicpose_cli.animation.request import AnimationRequest, ExtractionRequest
-from magicpose_cli.core.errors import DiskFullError, OutputError
+from magicpose_cli.core.errors import DiskFullError, InputError, OutputError
 from magicpose_cli.core.work_folder import work_folder
 from magicpose_cli.pose import track
+from magicpose_cli.video.read import open_clip
+from magicpose_cli.video.write import write_video
 
 FRAMES = 80  # two segments
 
@@ -51,6 +58,28 @@ class Listener:
         yield advance
         if name == self.where:
             raise Stop
+
+
+class KillsTheDecoder(Listener):
+    """As the system does where memory runs out, with the fifth frame."""
+
+    @contextmanager
+    def stage(self, name, total, unit="frame", done=0):
+        def advance(steps: int = 1, detail: str = "") -> None:
+            nonlocal done
+            done += steps
+            if done == 5:
+                for worker in _workers():
+                    os.kill(worker, signal.SIGKILL)
+
+        yield advance
+
+
+def _workers() -> list[int]:
+    children = [
+        child for task in Path("/proc/self/task").iterdir() for child in (task / "children").read_text().split()
+    ]
+    return [int(child) for child in children if b"confined_worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +175,46 @@ def test_a_run_that_ended_between_video_and_record_is_completed(request_of, tiny
     assert not work.exists()
 
 
+def test_what_others_put_beside_a_half_done_video_is_left_alone(request_of, tiny_model: Path) -> None:
+    asked = replace(request_of(tiny_model), compare=True)
+    record, compare = asked.output.with_name("out.json"), asked.output.with_name("out_compare.mp4")
+
+    class Meanwhile(Listener):
+        def note(self, message: str) -> None:
+            if "side by side" in message:
+                record.write_text("mine")
+
+    with pytest.raises(OutputError, match=r"out\.json exists"):  # as the last thing of all
+        animate(asked, Meanwhile())
+    made = compare.read_bytes()
+    with pytest.raises(OutputError, match=r"out\.json exists"):
+        animate(asked)
+    assert record.read_text() == "mine" and asked.output.is_file()
+    record.unlink()
+    compare.write_bytes(b"mine too")
+    with pytest.raises(OutputError, match=r"out_compare\.mp4 exists"):
+        animate(asked)
+    assert compare.read_bytes() == b"mine too"
+    compare.write_bytes(made)
+    assert animate(asked).record.is_file() and compare.read_bytes() == made
+    assert sorted(entry.name for entry in asked.output.parent.iterdir()) == ["out.json", "out.mp4", "out_compare.mp4"]
+
+
+def test_skipping_skips_what_a_half_done_run_with_other_words_made(request_of, tiny_model: Path) -> None:
+    asked = replace(request_of(tiny_model), compare=True)
+
+    class AtTheComparison(Listener):
+        def note(self, message: str) -> None:
+            if "side by side" in message:
+                raise Stop
+
+    with pytest.raises(Stop):
+        animate(asked, AtTheComparison())
+    made = asked.output.read_bytes()
+    assert animate(replace(asked, seed=1, existing="skip")).skipped
+    assert asked.output.read_bytes() == made
+
+
 def test_what_is_kept_is_of_one_request_and_sound(request_of, tiny_model: Path) -> None:
     asked = request_of(tiny_model)
     work, other = asked.output.with_name(".out.mp4.magicpose"), asked.output.with_name("kept")
@@ -200,6 +269,16 @@ def test_out_of_memory_keeps_what_is_done(request_of, tiny_model: Path, monkeypa
     assert listener.begun_with["animating"] >= 64 * 3 and asked.output.read_bytes() == expected
 
 
+def test_what_a_twin_removed_is_told(tmp_path: Path) -> None:
+    """Where locks do nothing, another run of the same output may be done first."""
+    with pytest.raises(OutputError, match="went away") as caught, work_folder(tmp_path / "out") as work:
+        work.keep("latents-000000000", {}, {"latents": np.zeros((3, 4, 8, 8), np.float32)})
+        kept = KeptRun(work, in_turn=False)
+        work.drop("latents-000000000")
+        list(kept.through([]))
+    assert "same command again" in caught.value.hint
+
+
 def test_a_disk_too_small_is_told_with_numbers(request_of, tiny_model: Path) -> None:
     asked = request_of(tiny_model)
     with work_folder(asked.output) as work:
@@ -223,3 +302,20 @@ def test_an_extraction_goes_on_to_the_same_files(media, tmp_path: Path, monkeypa
     for file in (tmp_path / "whole").iterdir():
         assert (tmp_path / "poses" / file.name).read_bytes() == file.read_bytes()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["poses", "whole"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_what_a_killed_decoder_had_given_is_kept(media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mediapipe", exc_type=ImportError)
+    monkeypatch.setattr(track, "STRETCH", 4)
+    frames = list(open_clip(media.driver).frames()) * 4  # more than a pipe holds
+    write_video(tmp_path / "long.mp4", frames, Fraction(10), width=256, height=256)
+    asked = ExtractionRequest(tmp_path / "long.mp4", tmp_path / "poses")
+    with pytest.raises(InputError) as caught:
+        extract(asked, KillsTheDecoder())
+    again = Listener("finding poses", 1)
+    with pytest.raises(Stop):
+        extract(asked, again)
+    kept = again.begun_with["finding poses"]
+    assert kept >= 4
+    assert caught.value.__notes__ == [f"run the same command again to go on from frame {kept} of 48"]

@@ -15,7 +15,7 @@ from magicpose_cli.animation.run_folder import (
     sha256_of,
     write_record,
 )
-from magicpose_cli.core.errors import InputError, OutputError
+from magicpose_cli.core.errors import InputError, LimitError, OutputError
 
 
 @pytest.fixture
@@ -33,7 +33,16 @@ def test_a_record_gives_its_request_back(tmp_path: Path, request_here: Animation
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"version": 1}', '{"version": 99, "request": {}}', '{"version": 1, "request": {}}', "[" * 100_000],
+    [
+        "",
+        "{",
+        "[]",
+        '{"version": 1}',
+        '{"version": 99, "request": {}}',
+        '{"version": 1, "request": {}}',
+        '{"version": 1, "request": {"reference": "a", "poses": "b", "output": "c.mp4", "seed": 1, "seed": 2}}',
+        "[" * 100_000,
+    ],
 )
 def test_what_is_no_record_is_told(tmp_path: Path, content: str) -> None:
     file = tmp_path / "out.json"
@@ -43,8 +52,19 @@ def test_what_is_no_record_is_told(tmp_path: Path, content: str) -> None:
 
 
 def test_a_missing_record_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no file"):
+    with pytest.raises(InputError, match="no such file"):
         read_record(tmp_path / "out.json")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe with a name is POSIX's")
+def test_a_pipe_is_not_waited_for_and_a_giant_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(InputError, match="regular file"):
+        read_record(tmp_path / "pipe.json")
+    with (tmp_path / "large.json").open("wb") as file:
+        file.truncate(1 << 34)
+    with pytest.raises(LimitError):
+        read_record(tmp_path / "large.json")
 
 
 def test_an_output_is_replaced_only_when_asked(tmp_path: Path) -> None:

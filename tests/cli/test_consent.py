@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -53,6 +54,26 @@ def test_an_answer_that_cannot_be_kept_is_told(call, tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file in its place\n")
     code, err = call(*WORDS, "--i-have-consent")
     assert code == WENT_ON and "could not be kept" in err
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"answer": "no"}'])
+def test_what_is_no_answer_is_none(call, tmp_path: Path, content: str) -> None:
+    (tmp_path / "home" / "config").mkdir(parents=True)
+    (tmp_path / "home" / "config" / "consent.json").write_text(content)
+    assert call(*WORDS)[0] == 50
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a limit on file sizes stands for the full disk")
+def test_an_answer_that_does_not_fit_on_the_disk_leaves_nothing(tmp_path: Path) -> None:
+    code = (
+        "import resource\nfrom magicpose_cli.animation.consent import has_consent, remember_consent\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4, 4))\n"
+        "assert not remember_consent() and not has_consent()\n"
+    )
+    environment = {**os.environ, "MAGICPOSE_HOME": str(tmp_path), "MAGICPOSE_CONSENT": ""}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list((tmp_path / "config").iterdir()) == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a terminal is made with pty")

@@ -1,6 +1,7 @@
 """What is kept comes back whole or not at all, to one process at a time, for one request."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from magicpose_cli.core.errors import NoPersonError, OutputError
+from magicpose_cli.core.errors import IntegrityError, NoPersonError, OutputError
 from magicpose_cli.core.progress import SILENT
 from magicpose_cli.core.temporaries import sweep, temporary_beside
 from magicpose_cli.core.work_folder import WorkFolder, work_folder
@@ -49,7 +50,7 @@ def test_another_request_begins_anew(tmp_path: Path) -> None:
     with work_folder(tmp_path / "out") as work:
         work.note_result("0" * 64)
         assert work.clear_unless({"seed": 2})
-        assert work.names() == [] and work.result is None
+        assert work.names() == [] and not work.results
 
 
 @pytest.mark.parametrize("damage", ["a bit", "cut off", "empty"])
@@ -64,10 +65,11 @@ def test_what_is_damaged_is_not_there(tmp_path: Path, damage: str) -> None:
         assert work.names() == ["b"]
 
 
-def test_an_error_that_would_come_again_keeps_nothing(tmp_path: Path) -> None:
-    with pytest.raises(NoPersonError), work_folder(tmp_path / "out") as work, work.told(SILENT, lambda: 1, 2):
+@pytest.mark.parametrize("error", [NoPersonError("nobody"), IntegrityError("not finite")])
+def test_work_that_is_worth_nothing_is_not_kept(tmp_path: Path, error: Exception) -> None:
+    with pytest.raises(type(error)), work_folder(tmp_path / "out") as work, work.told(SILENT, lambda: 1, 2):
         work.keep("a", {}, {})
-        raise NoPersonError("nobody")
+        raise error
     assert list(tmp_path.iterdir()) == []
 
 
@@ -148,6 +150,25 @@ def test_correctness_does_not_hang_on_the_lock(tmp_path: Path, monkeypatch: pyte
         assert isinstance(one, WorkFolder) and one.names() == ["b"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere no folder goes away while a file in it is open")
+def test_the_lock_is_that_of_the_folder_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the opening of the lock file and its locking, one process ends, and another begins."""
+    import fcntl
+
+    place, flock = tmp_path / ".out.magicpose", fcntl.flock
+
+    def after_others(descriptor: int, operation: int) -> None:
+        if not (tmp_path / "gone").exists():
+            place.rename(tmp_path / "gone")
+            place.mkdir()
+            (place / "lock").touch()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr("fcntl.flock", after_others)
+    with work_folder(tmp_path / "out"), pytest.raises(OutputError, match="in use"), work_folder(tmp_path / "out"):
+        pass
+
+
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing is swept")
 def test_only_what_the_dead_left_is_swept(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
@@ -164,3 +185,18 @@ def test_only_what_the_dead_left_is_swept(tmp_path: Path) -> None:
     sweep(tmp_path)
     left = {mine.name, f"{mine.name}.tmp", foreign, f"{foreign}.tmp", f"{name}-old", ".magicpose-mine"}
     assert {entry.name for entry in tmp_path.iterdir()} == left
+
+
+def test_other_process_numbers_on_a_host_of_the_same_name_are_not_ours(tmp_path: Path) -> None:
+    """As in a container with the host's network: there, this process cannot be seen."""
+    apart = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]
+    if shutil.which("unshare") is None or subprocess.run([*apart, "true"], capture_output=True).returncode:
+        pytest.skip("needs an unshare that may make a PID namespace")
+    mine = temporary_beside(tmp_path / "out")
+    mine.mkdir()
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom magicpose_cli.core.temporaries import sweep\n"
+        "sweep(Path(sys.argv[1]))\n"
+    )
+    subprocess.run([*apart, sys.executable, "-c", code, str(tmp_path)], check=True, cwd=Path(__file__).parents[2])
+    assert mine.is_dir()

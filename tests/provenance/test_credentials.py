@@ -1,4 +1,5 @@
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -185,3 +186,28 @@ def test_nothing_is_asked_of_the_network(tmp_path: Path, identity: Identity) -> 
         code += "found = read_credentials(Path(sys.argv[1])); assert found is None or not found.ours"
         subprocess.run([sys.executable, "-c", code, str(remote)], check=True, timeout=60)
         assert not asked.is_set()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere nothing is swept")
+def test_what_a_kill_leaves_is_swept(tmp_path: Path) -> None:
+    """Killed with the signed file, and with the new key, one step from their places."""
+    write(tmp_path / "out.mp4")
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\n"
+        "from magicpose_cli.provenance.credentials import sign\n"
+        "from magicpose_cli.provenance.identity import open_identity\n"
+        "def end(event, words):\n"
+        "    if event == 'os.rename' and str(words[1]) == sys.argv[1]:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "sys.addaudithook(end)\n"
+        "identity = open_identity(Path('signing'))\n"
+        "sign(Path('out.mp4'), {}, identity)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    for target, left in (("signing", {"out.mp4"}), ("out.mp4", {"out.mp4", "signing"})):
+        run = subprocess.run([sys.executable, "-c", code, target], cwd=tmp_path, env=environment)
+        assert run.returncode == -signal.SIGKILL
+        half_made = set(os.listdir(tmp_path)) - left
+        assert len(half_made) == 1
+        open_identity(tmp_path / "signing")
+        assert set(os.listdir(tmp_path)) == {"out.mp4", "signing"}
