@@ -122,7 +122,7 @@ def test_hands_that_are_too_sparse_to_be_drawn_are_told(track):
     driver = track(90, 128, 80, 256, 384)
     driver.left_hand[2:5, 6:] = 0
     driver.face[:3] = 0  # not there at all: nothing is taken away
-    conditions = build_condition_set(photo_of(256, 384), track=driver, size=(256, 384), fit="none")
+    conditions = build_condition_set(photo_of(256, 384), track=driver, size=(256, 384), fit="none", stroke=1.0)
     [said] = conditions.notes
     assert said.endswith(f"the left hand in 3 of {len(driver)} frames.")
     driver.left_hand[2:5] = 0
@@ -148,9 +148,9 @@ def test_pasted_back_what_lies_beyond_the_photo_is_cut_and_said(track, person):
     grown, pasted = (build_condition_set(**there, fit="none", paste_back=paste) for paste in (False, True))
     for conditions, cut in ((grown, False), (pasted, True)):
         assert conditions.framing.beyond[0] > 30
-        assert any("that is cut off" in note for note in conditions.notes) is cut
+        assert any("are cut off" in note for note in conditions.notes) is cut
         assert any("In 1 of 9 frames part of the body leaves the picture" in n for n in conditions.notes) is cut
-    assert "laid back into the photo" in pasted.notes[0] and "grows by" not in pasted.notes[0]
+    assert "laid back, blended" in pasted.notes[0] and "grows by" not in pasted.notes[0]
 
 
 def test_the_picture_grows_where_the_motion_leaves_the_photo(track, person):
