@@ -173,6 +173,8 @@ def cached_extraction(request: ExtractionRequest, progress: Progress = SILENT) -
                         raise
     for sentence in read_clip_info(folder / CLIP_FILE).report:
         progress.note(sentence)
+    if (folder / PEOPLE_FILE).exists():
+        progress.note(f"the numbers of the people: {folder / PEOPLE_FILE}")
     return folder
 
 

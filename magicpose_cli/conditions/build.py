@@ -9,7 +9,7 @@ import numpy as np
 from magicpose_cli.conditions.draw import Person, draw_track, stroke_for
 from magicpose_cli.conditions.framing import Colour, apply_framing, choose_canvas, describe, fit_framing, resize
 from magicpose_cli.conditions.map_reading import find_joints
-from magicpose_cli.conditions.paste_back import describe_paste, patch_of
+from magicpose_cli.conditions.paste_back import describe_paste, patch_of, with_room_to_fade
 from magicpose_cli.conditions.pose_maps import PoseMapSource
 from magicpose_cli.conditions.reach import Box, choose_box, reach_of, shown_joints
 from magicpose_cli.conditions.retarget import fit_track, fit_whole
@@ -43,12 +43,12 @@ def build_condition_set(
     """Put the reference (RGB uint8 HWC) and the poses onto one canvas.
 
     Either ``track`` or ``pose_maps`` is given. They are moved into the photo by ``fit`` (a track by
-    ``retarget.fit_track``; of pose maps the joints are read back, and they move as a whole). ``framing``
-    chooses the part of the photo that becomes the picture (``reach.choose_box``; ``auto`` needs to know the person),
-    ``size`` and ``multiple`` the canvas it is scaled to (``framing.choose_canvas``). With ``paste_back`` the rest stays
-    the photo, so the picture is as narrow as the motion: ``auto`` is ``person``, of any aspect. ``stroke``,
-    ``threshold`` and ``detail_threshold`` are those of ``draw_pose_map``; a stroke of None is that of a square with the
-    canvas's area.
+    ``retarget.fit_track``; of pose maps the joints are read back, and they move as a whole). ``framing`` chooses the
+    part of the photo that becomes the picture (``reach.choose_box``; ``auto`` needs to know the person), ``size`` and
+    ``multiple`` the canvas it is scaled to (``framing.choose_canvas``). With ``paste_back`` the rest stays the photo,
+    so the picture is as narrow as the motion and a seam round it: ``auto`` is ``person``, of any aspect. ``stroke``,
+    ``threshold`` and ``detail_threshold`` are those of ``draw_pose_map``; a stroke of None is that of a square with
+    the canvas's area.
 
     Raises NoPersonError where there is no ``reference_pose`` to fit to, UsageError on an unknown fit or framing, and on
     a size that does not fit.
@@ -69,6 +69,8 @@ def build_condition_set(
     if reference_pose is not None or framing == "person":
         reach = reach_of(fitted.track, reference_pose, threshold=threshold, detail_threshold=detail_threshold)
     box = choose_box(**photo, reach=reach, framing=framing, keep_aspect=not paste_back)
+    if paste_back and framing == "person":
+        box = with_room_to_fade(box, **photo)
     width, height = choose_canvas(box[2] - box[0], box[3] - box[1], size, multiple)
     place = fit_framing(**{f"source_{name}": side for name, side in photo.items()}, width=width, height=height, box=box)
     canvas = apply_framing(reference, place, background)

@@ -1,14 +1,28 @@
 """The generated frames back into the full-size photo, whose rest stays as it is."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from magicpose_cli.conditions.framing import list_beyond, resize, unframe
+from magicpose_cli.conditions.reach import Box
 from magicpose_cli.core.framing import Framing
 
 FEATHER = 1 / 10
 """Of the framed box's shorter side: so wide is the seam over which frame and photo are blended."""
+
+
+def with_room_to_fade(box: Box, width: int, height: int) -> Box:
+    """``box`` grown within the photo, so that what it was lies wholly on the new side of the seam."""
+    left, top, right, bottom = box
+    grow = math.ceil(FEATHER / (1 - 2 * FEATHER) * min(right - left, bottom - top))
+    return (
+        min(left, max(0, left - grow)),
+        min(top, max(0, top - grow)),
+        max(right, min(width, right + grow)),
+        max(bottom, min(height, bottom + grow)),
+    )
 
 
 def patch_of(framing: Framing) -> tuple[int, int, int, int]:

@@ -107,7 +107,8 @@ class Recipe:
         if self.batch % self.data.targets_per_reference:
             raise UsageError(
                 f"{self.path}: batch {self.batch} is not a multiple of targets_per_reference "
-                f"{self.data.targets_per_reference}"
+                f"{self.data.targets_per_reference}",
+                "set targets_per_reference in [data] to a number that divides the batch",
             )
 
 

@@ -125,7 +125,10 @@ def _wait(
     """Before the next try; DownloadError where there is none."""
     kept = f"; {amount_of_bytes(part.size)} are kept, and it goes on from there" if part.size else ""
     if failures >= patience.tries:
-        raise DownloadError(f"cannot fetch {weight.name}: {failure}", f"try again later{kept}") from failure
+        raise DownloadError(
+            f"cannot fetch {weight.name}: {failure}",
+            f"see whether the internet can be reached, or try again later{kept}",
+        ) from failure
     wait = patience.wait_after(failures) if failure.wait is None else failure.wait
     if wait > patience.longest_wait:
         raise DownloadError(

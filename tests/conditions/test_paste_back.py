@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from magicpose_cli.conditions.framing import apply_framing, fit_framing
-from magicpose_cli.conditions.paste_back import FEATHER, describe_paste, paste_back
+from magicpose_cli.conditions.paste_back import FEATHER, describe_paste, paste_back, with_room_to_fade
 
 
 @pytest.fixture
@@ -51,6 +51,22 @@ def test_no_edge_shows_where_the_seam_begins_or_ends(photo):
     row = whole[180, 99:118]
     assert row[0] == 0 and row[-1] == 255 and (np.diff(row) >= 0).all()
     assert max(row[1] - row[0], row[17] - row[16]) <= 3  # a straight ramp begins with 8
+
+
+@pytest.mark.parametrize("person", [(100, 60, 220, 188), (60, 50, 300, 260), (200, 200, 201, 201)])
+def test_the_person_lies_where_all_is_new(photo, person):
+    left, top, right, bottom = box = with_room_to_fade(person, 400, 300)
+    framing = fit_framing(400, 300, right - left, bottom - top, box)
+    whole = paste_back(photo, framing)(np.full((bottom - top, right - left, 3), 77, np.uint8))
+    assert (whole[person[1] : person[3], person[0] : person[2]] == 77).all()
+
+
+@pytest.mark.parametrize("person", [(-30, 100, 98, 290), (3, 5, 390, 298), (0, 0, 400, 300)])
+def test_room_to_fade_is_of_the_photo(person):
+    left, top, right, bottom = with_room_to_fade(person, 400, 300)
+    assert left <= person[0] and top <= person[1] and right >= person[2] and bottom >= person[3]
+    assert left >= min(0, person[0]) and top >= min(0, person[1])
+    assert right <= max(400, person[2]) and bottom <= max(300, person[3])
 
 
 @pytest.mark.parametrize(
