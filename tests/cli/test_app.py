@@ -212,6 +212,7 @@ def test_a_signal_ends_the_process_by_that_signal_and_leaves_nothing(tmp_path: P
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # nohup leaves one ignored
     )
     for line in process.stderr:
         if "writing" in line:

@@ -150,7 +150,7 @@ def test_pasted_back_what_lies_beyond_the_photo_is_cut_and_said(track, person):
         assert conditions.framing.beyond[0] > 30
         assert any("are cut off" in note for note in conditions.notes) is cut
         assert any("In 1 of 9 frames part of the body leaves the picture" in n for n in conditions.notes) is cut
-    assert "laid back, blended" in pasted.notes[0] and "grows by" not in pasted.notes[0]
+    assert "are made anew" in pasted.notes[0] and "grows by" not in pasted.notes[0]
 
 
 def test_the_picture_grows_where_the_motion_leaves_the_photo(track, person):
