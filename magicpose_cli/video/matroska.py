@@ -3,6 +3,7 @@
 Source: RFC 8794 (EBML), sections 4 to 6; RFC 9559 (Matroska), section 5.1. FFmpeg reads what is there, without a word.
 """
 
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ _HEADER, _SEGMENT = 0x1A45DFA3, 0x18538067
 
 def is_cut_off(path: Path) -> bool:
     """False too where the file does not say how long it is, as one that was streamed."""
+    there = path.stat().st_size
     with path.open("rb") as file:
         for wanted in (_HEADER, _SEGMENT):
             if int.from_bytes(file.read(4), "big") != wanted:
@@ -18,9 +20,10 @@ def is_cut_off(path: Path) -> bool:
             size = _size(file)
             if size is None:
                 return False
-            end = file.tell() + size
-            file.seek(end)
-    return end > path.stat().st_size
+            if file.tell() + size > there:
+                return True
+            file.seek(size, os.SEEK_CUR)
+    return False
 
 
 def _size(file: BinaryIO) -> int | None:
