@@ -60,6 +60,14 @@ class Listener:
             raise Stop
 
 
+class AtTheComparison(Listener):
+    """Stops when the video is there, and what belongs to it is not."""
+
+    def note(self, message: str) -> None:
+        if "side by side" in message:
+            raise Stop
+
+
 class KillsTheDecoder(Listener):
     """As the system does where memory runs out, with the fifth frame."""
 
@@ -159,11 +167,6 @@ def test_a_run_that_ended_between_video_and_record_is_completed(request_of, tiny
     for name in ("out.json", "out.mp4", "out_compare.mp4"):
         asked.output.with_name(name).unlink()
 
-    class AtTheComparison(Listener):
-        def note(self, message: str) -> None:
-            if "side by side" in message:
-                raise Stop
-
     with pytest.raises(Stop):
         animate(asked, AtTheComparison())
     assert asked.output.read_bytes() == expected and work.is_dir()
@@ -202,11 +205,6 @@ def test_what_others_put_beside_a_half_done_video_is_left_alone(request_of, tiny
 
 def test_skipping_skips_what_a_half_done_run_with_other_words_made(request_of, tiny_model: Path) -> None:
     asked = replace(request_of(tiny_model), compare=True)
-
-    class AtTheComparison(Listener):
-        def note(self, message: str) -> None:
-            if "side by side" in message:
-                raise Stop
 
     with pytest.raises(Stop):
         animate(asked, AtTheComparison())
